@@ -1,0 +1,55 @@
+# Everything lives in this folder: .venv (packages), build (what is made). ARGS is passed on.
+.DEFAULT_GOAL := help
+SHELL := /bin/sh
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+ARGS ?=
+
+# The first of these that is a Python 3.11, 3.12 or 3.13; `make PYTHON=… setup` overrides.
+SUPPORTED := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
+PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
+	$$p -c '$(SUPPORTED)' 2>/dev/null && echo $$p && break; done)
+
+.PHONY: help setup demo test lint format chaos bench clean
+
+help: ## show this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' Makefile
+	@echo '  ARGS="…" is passed on: make demo ARGS="--seconds 20", make test ARGS="-k visits"'
+
+setup: $(STAMP) ## create .venv with everything, once (again when the pins change)
+
+$(STAMP): pyproject.toml constraints.txt
+	@$(if $(PYTHON),$(PYTHON),false) -c '$(SUPPORTED)' 2>/dev/null || { \
+		echo "This needs Python 3.11, 3.12 or 3.13; found: $$(python3 --version 2>&1)."; \
+		echo "Install one, or name it: make setup PYTHON=/path/to/python3.12"; exit 1; }
+	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); \
+		echo "Python has no venv module here. On Debian or Ubuntu: apt-get install python3-venv"; exit 1; }
+	@echo "Installing into $(VENV); this takes about a minute, once."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check \
+		--constraint constraints.txt --editable '.[test]'
+	@touch $(STAMP)
+
+demo: $(STAMP) ## a simulated shop, Kafka, worker and exporter in one go
+	@$(BIN)/kpi demo $(ARGS)
+
+test: $(STAMP) ## all tests (those with a Kafka broker need Java and Maven, and say so)
+	@$(BIN)/python -m pytest $(ARGS)
+
+chaos: $(STAMP) ## kill, stop and join workers on a real broker; minutes
+	@$(BIN)/python -m pytest -m chaos $(ARGS)
+
+lint: $(STAMP) ## ruff and mypy, strict
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+
+format: $(STAMP) ## let ruff arrange the code
+	@$(BIN)/ruff check --fix-only .
+	@$(BIN)/ruff format .
+
+bench: $(STAMP) ## measure speed against the limit and plain Faust; writes build/bench.json
+	@$(BIN)/python -m tests.bench $(ARGS)
+
+clean: ## remove .venv, build and caches
+	rm -rf $(VENV) build .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,0 +1,1 @@
+"""Shop events in, exact KPIs out: pure rules that know no clock, no files and no Kafka."""

@@ -1,0 +1,68 @@
+"""What all tests share: under CI a skip is a failure, and random tests are repeatable."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+UNDER_CI = os.environ.get("CI", "").lower() in {"1", "true", "yes"}
+
+# Tests that may be left out under CI: a node id's beginning -> why. Printed at the end of each run.
+MAY_SKIP_UNDER_CI: dict[str, str] = {}
+
+settings.register_profile(
+    "ci", derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.register_profile("here", deadline=None)
+settings.load_profile("ci" if UNDER_CI else "here")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave the minutes of chaos to `make chaos` and CI, and say so."""
+    if UNDER_CI or "chaos" in str(config.option.markexpr):
+        return
+    for item in items:
+        if item.get_closest_marker("chaos"):
+            item.add_marker(pytest.mark.skip(reason="runs for minutes: make chaos (CI runs it)"))
+
+
+def _reason(longrepr: object) -> str:
+    return str(longrepr[2]) if isinstance(longrepr, tuple) else str(longrepr)
+
+
+def _forbid_skip(report: pytest.TestReport | pytest.CollectReport) -> None:
+    if not UNDER_CI or report.outcome != "skipped" or hasattr(report, "wasxfail"):
+        return
+    if any(report.nodeid.startswith(allowed) for allowed in MAY_SKIP_UNDER_CI):
+        return
+    report.outcome = "failed"
+    report.longrepr = f"Under CI nothing is skipped, but this was: {_reason(report.longrepr)}"
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
+    report = yield
+    _forbid_skip(report)
+    return report
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report(collector: pytest.Collector) -> Iterator[None]:
+    report = yield
+    _forbid_skip(report)
+    return report
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Close with what was left out and why, so that green never means less than it seems."""
+    if UNDER_CI:
+        for nodeid, reason in MAY_SKIP_UNDER_CI.items():
+            terminalreporter.write_line(f"may be left out under CI: {nodeid}: {reason}")
+        return
+    skipped = terminalreporter.stats.get("skipped", [])
+    reasons = sorted({_reason(report.longrepr) for report in skipped})
+    for reason in reasons:
+        terminalreporter.write_line(f"left out here: {reason.removeprefix('Skipped: ')}")
