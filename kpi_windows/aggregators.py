@@ -1,0 +1,86 @@
+"""How amounts add up: sums, histograms and distinct counts, all mergeable, the first two signed.
+
+A *cell* is a list with one amount a slot; an amount is an int (Sum), a dict bucket -> signed
+count (Histogram), or a `Distinct`.  It must not know which fact a cell belongs to.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import Any
+
+import msgspec
+
+from kpi_windows.sketches import Distinct
+
+Cell = list[Any]
+
+
+class Kind(Enum):
+    """What a slot of a cell holds."""
+
+    SUM = "sum"
+    HISTOGRAM = "histogram"
+    DISTINCT = "distinct"
+
+
+def zero(kinds: tuple[Kind, ...]) -> Cell:
+    """An empty cell."""
+    return [_ZERO[kind]() for kind in kinds]
+
+
+_ZERO: dict[Kind, Any] = {Kind.SUM: int, Kind.HISTOGRAM: dict, Kind.DISTINCT: Distinct}
+
+
+def merge(into: Cell, other: Cell, sign: int = 1) -> None:
+    """Adds `other` (takes it back with sign −1; a distinct count is only ever added)."""
+    for slot, amount in enumerate(other):
+        if amount.__class__ is int:
+            into[slot] += sign * amount
+        elif amount.__class__ is dict:
+            counts = into[slot]
+            for bucket, count in amount.items():
+                left = counts.get(bucket, 0) + sign * count
+                if left:
+                    counts[bucket] = left
+                else:
+                    del counts[bucket]
+        else:
+            into[slot].merge(amount)
+
+
+def is_empty(cell: Cell) -> bool:
+    """True when the cell is as good as absent."""
+    return not any(cell)
+
+
+_encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder().decode
+_WIDEST = 2**63 - 1
+
+
+def pack(cell: Cell) -> bytes:
+    """The cell as bytes: msgpack, a distinct count as its own bytes, a huge int as text."""
+    try:
+        return _encode(cell)
+    except (TypeError, OverflowError):
+        return _encode([_plain(amount) for amount in cell])
+
+
+def _plain(amount: Any) -> Any:
+    if isinstance(amount, Distinct):
+        return amount.pack()
+    if isinstance(amount, int) and not -_WIDEST <= amount <= _WIDEST:
+        return str(amount)
+    return amount
+
+
+def unpack(packed: bytes) -> Cell:
+    """The reverse of `pack`."""
+    cell: Cell = _decode(packed)
+    for slot, amount in enumerate(cell):
+        if amount.__class__ is bytes:
+            cell[slot] = Distinct.unpack(amount)
+        elif amount.__class__ is str:
+            cell[slot] = int(amount)
+    return cell

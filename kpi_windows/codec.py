@@ -1,0 +1,74 @@
+"""Keys and checkpoints as bytes: what the changelogs hold, versioned.
+
+It must not know Kafka; a changelog is a mapping of bytes to bytes.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from kpi_windows.facts import FACTS, Fact
+
+FORMAT = 1
+"""Counts up when the bytes change."""
+
+CHECKPOINT = b"checkpoint"
+"""The key of the record that ends each transaction, in both changelogs."""
+
+BEFORE = 9
+"""The pane level that holds all expired days of a level fact; its start is 0."""
+
+_encode = msgspec.msgpack.Encoder().encode
+_decode_key = msgspec.msgpack.Decoder(list[Any]).decode
+
+
+def pane_key(fact: str, level: int, start_ms: int, labels: tuple[str, ...]) -> bytes:
+    """The key of one cell in the panes' changelog.
+
+    >>> parse_pane_key(pane_key("chat", 0, 60_000, ("home",)))[1:]
+    (0, 60000, ('home',))
+    """
+    return _encode((fact, level, start_ms, *labels))
+
+
+def parse_pane_key(key: bytes) -> tuple[Fact, int, int, tuple[str, ...]]:
+    """The reverse of `pane_key`; KeyError for a fact that this version doesn't know."""
+    fact, level, start_ms, *labels = _decode_key(key)
+    return FACTS[fact], level, start_ms, tuple(labels)
+
+
+class Checkpoint(msgspec.Struct, kw_only=True):
+    """What ends each transaction of a partition: where it stands after it."""
+
+    format: int = FORMAT
+    fingerprint: str = ""
+    sequence: int = 0
+    positions: dict[str, int] = {}
+    """By topic: the next offset to read."""
+    heard_ms: dict[str, int] = {}
+    """By topic: the latest event time."""
+    watermark_ms: int | None = None
+    upstream_ms: dict[int, int] = {}
+    """By partition: the watermark that it had told when it last forwarded."""
+    newest_arrival_ms: int = 0
+    """The largest record timestamp taken in so far."""
+    counts: dict[str, dict[str, int]] = {}
+    """By topic: how many events had which outcome (`accepted`, `duplicate`, `late`, …), ever."""
+    since_ms: dict[str, int] = {}
+    """By fact: the watermark from which on it has been kept, when that is not from the start."""
+
+
+_encode_checkpoint = msgspec.msgpack.Encoder().encode
+_decode_checkpoint = msgspec.msgpack.Decoder(Checkpoint).decode
+
+
+def pack_checkpoint(checkpoint: Checkpoint) -> bytes:
+    """The checkpoint as bytes."""
+    return _encode_checkpoint(checkpoint)
+
+
+def unpack_checkpoint(packed: bytes) -> Checkpoint:
+    """The reverse of `pack_checkpoint`."""
+    return _decode_checkpoint(packed)
