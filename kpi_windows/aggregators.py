@@ -1,7 +1,7 @@
 """How amounts add up: sums, histograms and distinct counts, all mergeable, the first two signed.
 
 A *cell* is a list with one amount a slot; an amount is an int (Sum), a dict bucket -> signed
-count (Histogram), or a `Distinct`.  It must not know which fact a cell belongs to.
+count (Histogram; a bucket is an int or a text), or a `Distinct`.  It must not know which fact a cell belongs to.
 """
 
 from __future__ import annotations

@@ -85,13 +85,15 @@ class Definitions:
     idle_ms: int = 10_000
     """Wall time of silence at the log's end after which an input no longer holds time back."""
 
-    pair_keys: int = 20_000
-    """Product pairs kept exactly, per day and partition; beyond it the table says so."""
+    pair_keys: int = 1_000
+    """Partners of a product kept exactly, per day and partition; beyond it the table says so."""
     pair_products: int = 100
     """Orders of more products give support, not pairs."""
     minute_panes_ms: int = 3 * DAY_MS
     hour_panes_ms: int = 100 * DAY_MS
     day_panes_ms: int = 800 * DAY_MS
+    pair_panes_ms: int = 100 * DAY_MS
+    """Days of product pairs and sequences."""
 
     def lateness_of(self, topic: str) -> int:
         """How far behind the watermark an event of this topic may be."""

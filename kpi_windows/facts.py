@@ -29,7 +29,8 @@ class Fact:
     daily: bool = False
     """Kept by the day only."""
     limited: bool = False
-    """Kept exactly up to `Definitions.pair_keys` label sets a day, then counted as overflow."""
+    """A histogram of a cell keeps `Definitions.pair_keys` buckets exactly; what comes when it is
+    full is counted in the bucket `OVERFLOW`."""
 
     @cached_property
     def amounts(self) -> tuple[str, ...]:
@@ -138,8 +139,9 @@ LINE = Fact(
 BUYER = Fact("buyer", ("customer",), sums=("orders", "value_micros"))
 """Orders by customers that are new, returning or guest; value is gross − discount."""
 
-PAIR = Fact("pair", ("product", "other"), sums=("orders",), daily=True, limited=True)
-"""Two products in one order, product < other."""
+PAIR = Fact("pair", ("product",), histograms=("orders_with",), daily=True, limited=True)
+"""Two products in one order, product < other: under the product, the histogram counts orders by
+the other product's id."""
 
 CUSTOMER = Fact(
     "customer",
@@ -150,20 +152,14 @@ CUSTOMER = Fact(
 """Customers ever, active now (ordered within `lost_ms`, not lost), lost, and subscriptions."""
 
 CUSTOMER_PERIOD = Fact(
-    "customer_period", ("period",), sums=("active", "retained", "new", "lost"), daily=False
+    "customer_period", ("period",), sums=("active", "retained", "new", "lost")
 )
 """Of a customer and a calendar period (hour … year), at the first order in it; retained: there
 was an order in the period before it."""
 
-SEQUENCE = Fact(
-    "sequence",
-    ("product", "next"),
-    sums=("followed",),
-    histograms=("gap",),
-    daily=True,
-    limited=True,
-)
-"""`next` bought in the customer's next order after one with `product`, at the first order."""
+SEQUENCE = Fact("sequence", ("product",), histograms=("followed",), daily=True, limited=True)
+"""What the customer's next order after one with `product` holds, at the first order: the histogram
+counts by `"<whole days between>:<next product>"`."""
 
 SEQUENCE_START = Fact("sequence_start", ("product",), sums=("orders",), daily=True)
 """Orders of known customers with a product."""
@@ -233,6 +229,7 @@ FACTS: dict[str, Fact] = {
     fact.name: fact for fact in list(globals().values()) if isinstance(fact, Fact)
 }
 
+OVERFLOW = "(overflow)"
 NONE = "(none)"
 """The label of what has none."""
 

@@ -1,12 +1,16 @@
-"""What all tests share: under CI a skip is a failure, and random tests are repeatable."""
+"""What all tests share: a real Kafka, repeatable random tests, and no silent skip under CI."""
 
 from __future__ import annotations
 
 import os
+import re
+import uuid
 from collections.abc import Iterator
 
 import pytest
 from hypothesis import HealthCheck, settings
+
+from tests.kafka.broker import KafkaBroker, why_not
 
 UNDER_CI = os.environ.get("CI", "").lower() in {"1", "true", "yes"}
 
@@ -66,3 +70,30 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     reasons = sorted({_reason(report.longrepr) for report in skipped})
     for reason in reasons:
         terminalreporter.write_line(f"left out here: {reason.removeprefix('Skipped: ')}")
+
+
+@pytest.fixture(scope="session")
+def kafka() -> Iterator[KafkaBroker]:
+    """The broker that all tests of a run share: keep to topics that begin with `app_id`."""
+    missing = why_not()
+    if missing:
+        pytest.skip(missing)
+    with KafkaBroker() as broker:
+        yield broker
+
+
+@pytest.fixture
+def own_kafka() -> Iterator[KafkaBroker]:
+    """A broker for this test alone, to stop, kill and restart."""
+    missing = why_not()
+    if missing:
+        pytest.skip(missing)
+    with KafkaBroker() as broker:
+        yield broker
+
+
+@pytest.fixture
+def app_id(request: pytest.FixtureRequest) -> str:
+    """A name that no other test has, for the application, its groups and its topics."""
+    name = re.sub(r"[^a-z0-9]+", "-", request.node.name.lower()).strip("-")
+    return f"{name[:40]}-{uuid.uuid4().hex[:8]}"
