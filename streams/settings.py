@@ -1,0 +1,249 @@
+"""Everything that can be set: one field a setting, its kind and default, and `Settings` as a whole.
+
+It must not know where values come from; `config` reads them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from kpi_windows.definitions import Definitions
+from kpi_windows.events import TOPICS as EVENTS
+from streams import kinds
+from streams.kinds import Kind
+
+WINDOWS = ("5m", "1h", "24h", "7d", "30d", "hour", "day", "week", "month", "quarter", "year")
+
+
+class ConfigError(Exception):
+    """A setting is wrong; the message names the file, the key and what would be right."""
+
+
+def setting(default: Any, kind: Kind, *, secret: bool = False) -> Any:
+    """A field that can be set."""
+    return field(default=default, repr=not secret, metadata={"kind": kind})
+
+
+@dataclass(frozen=True)
+class Kafka:
+    """Where the brokers are, and how a worker behaves towards them."""
+
+    bootstrap_servers: tuple[str, ...] = setting(("127.0.0.1:9092",), kinds.SERVERS)
+    """Brokers to ask first; two or three of a cluster are enough."""
+    app_id: str = setting("kpi", kinds.NAME)
+    """Names the consumer group, the transactions and the internal topics: one a shop."""
+    partitions: int = setting(4, kinds.whole(1, 1_000))
+    """Of every topic, inputs included; it can't be changed later without a replay."""
+    topics: Mapping[str, str] = field(default_factory=dict, metadata={"kind": kinds.TOPICS})
+    """Names in Kafka of `clickstream`, `carts`, `orders` and `tickets`, where they differ."""
+    security_protocol: str = setting(
+        "PLAINTEXT", kinds.choice("PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL")
+    )
+    """How to talk to the brokers."""
+    sasl_mechanism: str = setting("PLAIN", kinds.choice("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"))
+    """With a SASL protocol: how to log in."""
+    sasl_username: str = setting("", kinds.TEXT)
+    """With a SASL protocol: who."""
+    sasl_password: str = setting("", kinds.TEXT, secret=True)
+    """With a SASL protocol; better by its variable than in the file."""
+    cafile: str = setting("", kinds.TEXT)
+    """With an SSL protocol: certificates to trust (PEM), when the system's don't do."""
+    certfile: str = setting("", kinds.TEXT)
+    """With an SSL protocol: our own certificate (PEM), when the brokers ask for one."""
+    keyfile: str = setting("", kinds.TEXT)
+    """The key of `certfile`."""
+    check_hostname: bool = setting(True, kinds.FLAG)
+    """Whether the brokers' certificates must bear their names."""
+    commit_interval_ms: int = setting(1_000, kinds.DURATION)
+    """Between two transactions of a partition: the larger part of the delay that one sees."""
+    session_timeout_ms: int = setting(10_000, kinds.DURATION)
+    """After this silence a worker is taken for dead, and others take its partitions."""
+    heartbeat_ms: int = setting(2_000, kinds.DURATION)
+    """Between two signs of life; at most a third of `session_timeout`."""
+    transaction_timeout_ms: int = setting(15_000, kinds.DURATION)
+    """After this the broker gives up a transaction whose worker is gone."""
+    instance_id: str = setting("", kinds.TEXT)
+    """Static membership: a name for this worker alone; it may be away for `session_timeout`."""
+    web_port: int = setting(0, kinds.PORT)
+    """Of the worker's own metrics and health; 0 takes any free one."""
+
+
+@dataclass(frozen=True)
+class Exporter:
+    """What is served on the web: `/metrics`, the JSON API and the page."""
+
+    host: str = setting("127.0.0.1", kinds.TEXT)
+    """The address to listen on; `0.0.0.0` is every one that the machine has."""
+    port: int = setting(9_464, kinds.PORT)
+    """The port to listen on; 0 takes any free one."""
+    url: str = setting("", kinds.TEXT)
+    """Where `kpi query` asks; by default the host and port above."""
+    windows: tuple[str, ...] = setting(WINDOWS, kinds.WORDS)
+    """Windows on `/metrics`; the API has all of them always."""
+    breakdowns: bool = setting(True, kinds.FLAG)
+    """Whether `/metrics` has the values by each label too, and not only the totals."""
+    top_labels: int = setting(20, kinds.whole(1, 10_000))
+    """Values of a label on `/metrics`, by size; the rest is summed under `__other__`."""
+    max_series: int = setting(50_000, kinds.whole(100, 10_000_000))
+    """Series on `/metrics`; breakdowns that don't fit are left out, and named."""
+
+
+@dataclass(frozen=True)
+class Log:
+    """What is said while it runs, on standard error."""
+
+    level: str = setting("info", kinds.choice("debug", "info", "warning", "error"))
+    """The least that is said."""
+    format: str = setting("text", kinds.choice("text", "json"))
+    """`text` for people, `json` (one object a line) for machines."""
+
+
+_SHOP_KINDS: dict[str, Kind] = {
+    "currency": kinds.CURRENCY,
+    "zone": kinds.ZONE,
+    "rates": kinds.RATES,
+    "targets": kinds.TARGETS,
+    "ticket_ages_ms": kinds.DURATIONS,
+    "business_hours": kinds.HOURS,
+    "holidays": kinds.DAYS,
+    "lateness_ms": kinds.LATENESS,
+}
+INSIDE = {"default_targets": "targets", "default_lateness_ms": "lateness_ms"}
+"""Fields of `Definitions` that are the key `default` of another one's table."""
+
+
+class Setting(NamedTuple):
+    """One thing that can be set."""
+
+    section: str
+    key: str
+    attribute: str
+    kind: Kind
+    default: Any
+
+    @property
+    def variable(self) -> str:
+        """The environment variable that overrides it."""
+        section = "" if self.section == "kafka" else f"{self.section.upper()}_"
+        return f"KPI_{section}{self.key.upper()}"
+
+
+def _of(section: str, of: type) -> Iterator[Setting]:
+    sample = of()
+    for each in fields(of):
+        kind = each.metadata["kind"]
+        key = each.name.removesuffix("_ms")
+        yield Setting(section, key, each.name, kind, getattr(sample, each.name))
+
+
+def _of_shop() -> Iterator[Setting]:
+    yield Setting("shop", "name", "name", kinds.TEXT, "Shop")
+    sample = Definitions()
+    for each in fields(Definitions):
+        if each.name in INSIDE:
+            continue
+        kind = _SHOP_KINDS.get(each.name)
+        if kind is None:
+            kind = kinds.DURATION if each.name.endswith("_ms") else kinds.whole(1, 10**9)
+        key = each.name.removesuffix("_ms")
+        yield Setting("shop", key, each.name, kind, getattr(sample, each.name))
+
+
+SECTIONS: dict[str, tuple[Setting, ...]] = {
+    "shop": tuple(_of_shop()),
+    "kafka": tuple(_of("kafka", Kafka)),
+    "exporter": tuple(_of("exporter", Exporter)),
+    "log": tuple(_of("log", Log)),
+}
+BY_VARIABLE = {one.variable: one for section in SECTIONS.values() for one in section}
+
+
+@dataclass(frozen=True)
+class Settings:
+    """All settings, checked; also what the engine asks of the configuration."""
+
+    shop_name: str = "Shop"
+    definitions: Definitions = field(default_factory=Definitions)
+    kafka: Kafka = field(default_factory=Kafka)
+    exporter: Exporter = field(default_factory=Exporter)
+    log: Log = field(default_factory=Log)
+    path: Path | None = None
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def app_id(self) -> str:
+        return self.kafka.app_id
+
+    @property
+    def bootstrap_servers(self) -> tuple[str, ...]:
+        return self.kafka.bootstrap_servers
+
+    @property
+    def partitions(self) -> int:
+        return self.kafka.partitions
+
+    @property
+    def topics(self) -> dict[str, str]:
+        """Kafka's name of each input topic."""
+        return {topic: self.kafka.topics.get(topic, topic) for topic in EVENTS}
+
+    @property
+    def commit_interval_s(self) -> float:
+        return self.kafka.commit_interval_ms / 1_000
+
+    @property
+    def session_timeout_s(self) -> float:
+        return self.kafka.session_timeout_ms / 1_000
+
+    @property
+    def heartbeat_s(self) -> float:
+        return self.kafka.heartbeat_ms / 1_000
+
+    @property
+    def transaction_timeout_ms(self) -> int:
+        return self.kafka.transaction_timeout_ms
+
+    @property
+    def instance_id(self) -> str | None:
+        return self.kafka.instance_id or None
+
+    @property
+    def web_port(self) -> int | None:
+        return self.kafka.web_port or None
+
+    @property
+    def kafka_options(self) -> dict[str, Any]:
+        """How to connect, as aiokafka and kafka-python name it."""
+        return _connection(self.kafka)
+
+    @property
+    def url(self) -> str:
+        """Where the exporter is."""
+        host = self.exporter.host
+        host = "127.0.0.1" if host in ("", "0.0.0.0", "::") else host  # noqa: S104 - compared
+        return self.exporter.url or f"http://{host}:{self.exporter.port}"
+
+
+def _connection(kafka: Kafka) -> dict[str, Any]:
+    from aiokafka.helpers import create_ssl_context
+
+    protocol = kafka.security_protocol
+    options: dict[str, Any] = {}
+    if protocol != "PLAINTEXT":
+        options["security_protocol"] = protocol
+    if "SSL" in protocol:
+        files = {"cafile": kafka.cafile, "certfile": kafka.certfile, "keyfile": kafka.keyfile}
+        try:
+            context = create_ssl_context(**{k: v or None for k, v in files.items()})
+        except OSError as error:
+            raise ConfigError(f"[kafka] cafile, certfile or keyfile: {error}") from error
+        context.check_hostname = kafka.check_hostname
+        options["ssl_context"] = context
+    if protocol.startswith("SASL"):
+        options["sasl_mechanism"] = kafka.sasl_mechanism
+        options["sasl_plain_username"] = kafka.sasl_username
+        options["sasl_plain_password"] = kafka.sasl_password
+    return options
