@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
+from unittest.mock import patch
 
 import msgspec
 from hypothesis import note
@@ -22,7 +23,8 @@ from hypothesis import strategies as st
 from kpi_windows.aggregators import Cell, is_empty
 from kpi_windows.definitions import Definitions
 from kpi_windows.facts import Deltas
-from kpi_windows.journeys.journal import NEVER, Entry, Journals, Rules
+from kpi_windows.journeys import journal as journal_module
+from kpi_windows.journeys.journal import NEVER, Entry, Journal, Journals, Rules
 
 MakeRules = Callable[[Definitions, Deltas], Rules[Any]]
 Facts = dict[tuple[str, int, tuple[str, ...]], Cell]
@@ -82,7 +84,7 @@ def plainly(
     journals = Journals(make(definitions, deltas))
     journal = journals.new()
     for entry in sorted(life):
-        journals.add(journal, entry, 0)
+        journals.add(journal, entry)
     journals.settle(journal, until_ms)
     return deltas
 
@@ -107,18 +109,15 @@ def check(
     rules = make(definitions, deltas)
     journals = Journals(rules)
     journal = journals.new()
-    watermark_ms = 0
     for move, argument in _moves(LAWS[law], life, until_ms, draw):
         note(f"{move} {argument}")
         if move == "add":
-            journals.add(journal, argument, watermark_ms)
+            journals.add(journal, argument)
         elif move == "settle":
-            watermark_ms = argument
-            if rules.due_ms(journal.head) <= watermark_ms:
-                journals.settle(journal, watermark_ms)
-                assert rules.due_ms(journal.head) > watermark_ms, "due, but not settled"
+            journals.settle(journal, argument)
+            assert rules.due_ms(journal.head) > argument, "due, but not settled"
         elif move == "trim":
-            journals.trim(journal, argument)
+            _trim(journals, journal, argument)
         elif move == "pack":
             journal = journals.unpack(journals.pack(journal))
     assert facts_of(deltas, but) == expected
@@ -145,6 +144,12 @@ def taken_back(
     assert encode(states[1]) == encode(states[-1]) == encode(states[0])
     assert facts_of(deltas, but) == {}
     assert all(rules.due_ms(state) > until_ms for state in states.values())
+
+
+def _trim(journals: Journals[Any], journal: Journal[Any], horizon_ms: int) -> None:
+    """Trims whatever is legal, also where it would usually not be worth while."""
+    with patch.object(journal_module, "_WORTH_TRIMMING", 0):
+        journals.trim(journal, horizon_ms)
 
 
 def _moves(
