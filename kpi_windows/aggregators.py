@@ -44,7 +44,7 @@ def merge(into: Cell, other: Cell, sign: int = 1) -> None:
                 if left:
                     counts[bucket] = left
                 else:
-                    del counts[bucket]
+                    counts.pop(bucket, None)
         else:
             into[slot].merge(amount)
 

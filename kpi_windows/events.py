@@ -422,7 +422,8 @@ def decode(topic: str, values: Sequence[bytes | None]) -> list[Event | Rejected]
                 events = []
             if len(events) == len(values) and not _NEEDS_CHECK[topic]:
                 return [
-                    e if type(t := e.timestamp) is int and EARLIEST_MS <= t <= LATEST_MS
+                    e
+                    if type(t := e.timestamp) is int and EARLIEST_MS <= t <= LATEST_MS
                     else _checked(e)
                     for e in events
                 ]

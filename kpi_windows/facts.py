@@ -151,9 +151,7 @@ CUSTOMER = Fact(
 )
 """Customers ever, active now (ordered within `lost_ms`, not lost), lost, and subscriptions."""
 
-CUSTOMER_PERIOD = Fact(
-    "customer_period", ("period",), sums=("active", "retained", "new", "lost")
-)
+CUSTOMER_PERIOD = Fact("customer_period", ("period",), sums=("active", "retained", "new", "lost"))
 """Of a customer and a calendar period (hour … year), at the first order in it; retained: there
 was an order in the period before it."""
 

@@ -29,6 +29,9 @@ Values are str, int or lists of these, never None, so that entries compare and p
 NEVER = 1 << 62
 """A time that doesn't come."""
 
+_WORTH_TRIMMING = 32
+"""Fewer events are kept until the last of them can go, which costs no second step."""
+
 S = TypeVar("S")
 
 
@@ -99,7 +102,7 @@ class Journals(Generic[S]):
         journal.ids = {entry[2] for entry in kept if entry[2]}
         return journal
 
-    def add(self, journal: Journal[S], entry: Entry, watermark_ms: int) -> bool:
+    def add(self, journal: Journal[S], entry: Entry) -> bool:
         """Takes an event in; False when its id was there already."""
         event_id = entry[2]
         if event_id:
@@ -114,13 +117,13 @@ class Journals(Generic[S]):
             kept.append(entry)
         else:
             self._again(journal, entry)
-        if self.rules.due_ms(journal.head) <= watermark_ms:
-            self.settle(journal, watermark_ms)
         return True
 
     def settle(self, journal: Journal[S], watermark_ms: int) -> None:
-        """States what time alone has brought."""
-        if self.rules.settle(journal.head, watermark_ms, 1):
+        """States what time alone has brought; to be called before facts are shown."""
+        if self.rules.due_ms(journal.head) <= watermark_ms and self.rules.settle(
+            journal.head, watermark_ms, 1
+        ):
             journal.settled_ms = watermark_ms
 
     def trim(self, journal: Journal[S], horizon_ms: int) -> None:
@@ -132,6 +135,8 @@ class Journals(Generic[S]):
             kept.clear()
             journal.ids.clear()
             journal.base = None
+            return
+        if len(kept) < _WORTH_TRIMMING:
             return
         final = [entry for entry in kept if entry[0] < horizon_ms]
         assert journal.base is not None

@@ -1,0 +1,414 @@
+"""The facade: one partition's state; events and wall time in, changes for one transaction out.
+
+    records --decode--> events --admit--> journeys --> deltas --cut--> panes
+                           |                 |
+                      dead letters        forwards (to journeys in other partitions)
+
+It must not know Kafka, files or clocks.  An exception out of it is a bug, never bad input.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import msgspec
+
+from kpi_windows import routes
+from kpi_windows.codec import CHECKPOINT, FORMAT, Checkpoint, pack_checkpoint, unpack_checkpoint
+from kpi_windows.definitions import MINUTE_MS, Definitions
+from kpi_windows.events import TOPICS, Clock, Event, PageViewed, Rejected, decode
+from kpi_windows.facts import FACTS, Deltas
+from kpi_windows.journeys.customer import CustomerRules
+from kpi_windows.journeys.journal import NEVER, Entry
+from kpi_windows.journeys.order import OrderRules
+from kpi_windows.journeys.ticket import TicketRules
+from kpi_windows.journeys.visitor import VisitorRules, page_entry
+from kpi_windows.keys import partition_of
+from kpi_windows.rollup import Change, Panes
+from kpi_windows.sketches import hash64
+from kpi_windows.table import Table
+from kpi_windows.watermark import Watermark
+from kpi_windows.windows import Grid
+
+FORWARDED = "forwarded"
+"""The internal topic, beside the input topics."""
+
+OUTCOMES = ("accepted", "duplicate", "late", "future", "rejected")
+"""What can become of an event; of an input topic, their sum is all that came in."""
+
+_TELL_EVERY_MS = MINUTE_MS
+"""Other partitions hear of the watermark when it has moved this far."""
+
+
+class Record(NamedTuple):
+    """One Kafka record as it came."""
+
+    offset: int
+    timestamp_ms: int
+    key: bytes | None
+    value: bytes | None
+
+
+class DeadLetter(NamedTuple):
+    """An event that doesn't count, where it stood, and why."""
+
+    topic: str
+    offset: int
+    outcome: str
+    reason: str
+    key: bytes | None
+    value: bytes | None
+    timestamp_ms: int
+
+
+class Forward(NamedTuple):
+    """Something for the journeys of another partition."""
+
+    partition: int
+    key: bytes
+    value: bytes
+
+
+class Cut(NamedTuple):
+    """All that one transaction must write; None as a value drops the key."""
+
+    state: list[Change]
+    panes: list[Change]
+    forwards: list[Forward]
+    dead_letters: list[DeadLetter]
+    positions: dict[str, int]
+    checkpoint: bytes
+
+
+class DefinitionsChanged(Exception):
+    """The state was made under other definitions; only a replay can go on from here."""
+
+
+class Shard:
+    """The state of one partition."""
+
+    def __init__(self, definitions: Definitions, partition: int, partitions: int) -> None:
+        self.partition = partition
+        self.positions: dict[str, int] = {}
+        self._definitions = definitions
+        self._partitions = partitions
+        self._deltas = Deltas()
+        grid = Grid(definitions.zone)
+        self._panes = Panes(definitions, grid)
+        self._watermark = Watermark(TOPICS, definitions.idle_ms)
+        lateness_ms = definitions.longest_lateness_ms
+        visitors = VisitorRules(definitions, self._deltas, grid)
+        self._tables: dict[str, Table[Any]] = {
+            routes.VISITORS: Table(b"v", visitors, lateness_ms, definitions.visit_gap_ms),
+            routes.ORDERS: Table(b"o", OrderRules(definitions, self._deltas), lateness_ms, 0),
+            routes.CUSTOMERS: Table(b"c", CustomerRules(definitions, self._deltas), lateness_ms, 0),
+            routes.TICKETS: Table(b"t", TicketRules(definitions, self._deltas), lateness_ms, 0),
+        }
+        self._visitors = self._tables[routes.VISITORS]
+        self._upstream_ms: dict[int, int] = {}
+        self._told_ms = -1
+        self._forwards: list[Forward] = []
+        self._dead: list[DeadLetter] = []
+        self._counts: dict[str, dict[str, int]] = {
+            topic: dict.fromkeys(OUTCOMES, 0) for topic in TOPICS
+        }
+        self._counts[FORWARDED] = {"sent": 0, "applied": 0, "misrouted": 0, "arrived": 0}
+        self._newest_arrival_ms = 0
+        self._sequence = 0
+        self._since_ms = dict.fromkeys(FACTS, 0)
+        self._changed = False
+
+    @property
+    def watermark_ms(self) -> int | None:
+        """How far event time has come; None before the first event."""
+        return self._watermark.at_ms
+
+    def counts(self) -> dict[str, dict[str, int]]:
+        """How many events of each topic had which outcome, ever."""
+        return self._counts
+
+    def sizes(self) -> dict[str, int]:
+        """How many journeys of each kind, and pane cells, are kept."""
+        names = {"v": "visitors", "o": "orders", "c": "customers", "t": "tickets"}
+        return {names[n]: len(t) for n, t in self._tables.items()} | {"cells": len(self._panes)}
+
+    # ------------------------------------------------------------------ restore
+
+    def load(self, table: str, key: bytes, value: bytes | None) -> None:
+        """Takes one record of a changelog ("state" or "panes"); the last of a key counts."""
+        if key == CHECKPOINT:
+            if value is not None and table == "state":
+                self._load_checkpoint(unpack_checkpoint(value))
+        elif table == "panes":
+            self._panes.load(key, value)
+        else:
+            self._tables[chr(key[0])].load(key[1:].decode(), value)
+
+    def loaded(self) -> None:
+        """The changelogs were read to their end.
+
+        Raises DefinitionsChanged when the state means something else than it would today.
+        """
+        for table in self._tables.values():
+            table.loaded()
+
+    def _load_checkpoint(self, checkpoint: Checkpoint) -> None:
+        if checkpoint.format != FORMAT:
+            raise DefinitionsChanged(
+                f"the state of partition {self.partition} has format {checkpoint.format}, this "
+                f"version writes {FORMAT}: run the version that wrote it, or start a new app id "
+                "and replay"
+            )
+        if checkpoint.fingerprint != self._definitions.fingerprint():
+            raise DefinitionsChanged(
+                f"the state of partition {self.partition} was made under other definitions (zone, "
+                "currency, gaps, targets …): restore those, or start a new app id and replay"
+            )
+        self._sequence = checkpoint.sequence
+        self.positions = dict(checkpoint.positions)
+        self._watermark.heard_ms = dict(checkpoint.heard_ms)
+        self._watermark.at_ms = checkpoint.watermark_ms
+        self._upstream_ms = dict(checkpoint.upstream_ms)
+        self._newest_arrival_ms = checkpoint.newest_arrival_ms
+        for topic, outcomes in checkpoint.counts.items():
+            self._counts[topic].update(outcomes)
+        begin_ms = checkpoint.watermark_ms or 0
+        self._since_ms = {fact: checkpoint.since_ms.get(fact, begin_ms) for fact in FACTS}
+
+    # ------------------------------------------------------------------ events
+
+    def ingest(self, topic: str, records: Sequence[Record]) -> None:
+        """Takes in what one fetch brought of a topic; decodes all of it before anything moves."""
+        if not records:
+            return
+        self._changed = True
+        if topic == FORWARDED:
+            self._ingest_forwarded(records)
+        else:
+            events = decode(topic, [record.value for record in records])
+            self._ingest_events(topic, records, events)
+            newest_ms = max(record.timestamp_ms for record in records)
+            self._newest_arrival_ms = max(self._newest_arrival_ms, newest_ms)
+        self.positions[topic] = records[-1].offset + 1
+
+    def _ingest_events(
+        self, topic: str, records: Sequence[Record], events: Sequence[Event | Rejected]
+    ) -> None:
+        """Admits each event by its time, and passes it on.
+
+        Written for speed: this loop and what it calls runs for every event of a shop.
+        """
+        watermark = self._watermark
+        skew_ms = self._definitions.future_skew_ms
+        lateness_ms = self._definitions.lateness_of(topic)
+        others_ms = watermark.others_ms(topic)
+        heard_ms = watermark.heard_ms.get(topic, -1)
+        at_ms = -1 if watermark.at_ms is None else watermark.at_ms
+        oldest_ms = at_ms - lateness_ms
+        accepted = duplicate = 0
+        add_page = self._add_page if topic == "clickstream" else None
+        for record, event in zip(records, events, strict=True):
+            if event.__class__ is Rejected:
+                self._bury(topic, record, "rejected", event.reason)  # type: ignore[union-attr]
+                continue
+            time_ms: int = event.timestamp  # type: ignore[union-attr, assignment]
+            if time_ms < oldest_ms:
+                reason = f"{oldest_ms - time_ms} ms older than what the topic's lateness allows"
+                self._bury(topic, record, "late", reason)
+                continue
+            if time_ms > heard_ms:
+                if time_ms > record.timestamp_ms + skew_ms and record.timestamp_ms >= 0:
+                    reason = f"{time_ms - record.timestamp_ms} ms ahead of its record's timestamp"
+                    self._bury(topic, record, "future", reason)
+                    continue
+                heard_ms = time_ms
+                if at_ms < others_ms:
+                    at_ms = max(at_ms, min(time_ms, others_ms))
+                    oldest_ms = at_ms - lateness_ms
+            if event.__class__ is PageViewed and add_page is not None:
+                fresh = add_page(topic, event, time_ms, record)
+            else:
+                fresh = self._add(topic, event, record)  # type: ignore[arg-type]
+            if fresh:
+                accepted += 1
+            elif fresh is False:
+                duplicate += 1
+        if heard_ms >= 0:
+            watermark.hear(topic, heard_ms)
+        counts = self._counts[topic]
+        counts["accepted"] += accepted
+        counts["duplicate"] += duplicate
+
+    def _add_page(self, topic: str, event: Any, time_ms: int, record: Record) -> bool | None:
+        """`_add` for the commonest event."""
+        visitor_id = event.visitor_id
+        table = self._visitors
+        journal = table.hot.get(visitor_id)
+        if journal is None:
+            if visitor_id not in table.packed and not self._is_here(visitor_id):
+                return self._misroute(topic, visitor_id, record)
+            journal = self._visitor(visitor_id)
+        if event.is_bot or event.is_test:
+            return True
+        return table.journals.add(journal, page_entry(event, time_ms))
+
+    def _add(self, topic: str, event: Event, record: Record) -> bool | None:
+        """Passes an admitted event to its journeys.
+
+        True: it counts; False: it is a duplicate; None: neither yet (sent on) or rejected.
+        """
+        if event.__class__ is Clock:
+            return True
+        name = routes.table_of(topic, event)
+        key, journey_key = routes.own_key(event)
+        if not self._tables[name].knows(journey_key) and not self._is_here(key):
+            return self._misroute(topic, key, record)
+        reason = routes.unknown_currency(event, self._definitions)
+        if reason is not None:
+            self._bury(topic, record, "rejected", reason)
+            return None
+        if event.is_bot or event.is_test:
+            return True
+        if name == routes.VISITORS:
+            journal = self._visitor(journey_key)
+        else:
+            journal = self._tables[name].get(journey_key)
+            if name == routes.ORDERS and event.__class__.__name__ == "OrderCompleted":
+                if journal.head.placed:
+                    return False
+        entry = routes.own_entry(name, event, self._definitions)
+        if not self._tables[name].journals.add(journal, entry):
+            return False
+        for table, other_key, other_entry in routes.others(event, self._definitions):
+            self._tell(table, other_key, other_entry)
+        return True
+
+    def _visitor(self, visitor_id: str) -> Any:
+        journal = self._visitors.get(visitor_id)
+        if not journal.head.hashed:
+            journal.head.hashed = hash64(visitor_id)
+            if journal.base is not None:
+                journal.base.hashed = journal.head.hashed
+        return journal
+
+    def _is_here(self, key: str) -> bool:
+        return partition_of(key.encode(), self._partitions) == self.partition
+
+    def _bury(self, topic: str, record: Record, outcome: str, reason: str) -> None:
+        self._counts[topic][outcome] += 1
+        self._dead.append(
+            DeadLetter(
+                topic, record.offset, outcome, reason, record.key, record.value, record.timestamp_ms
+            )
+        )
+
+    # ------------------------------------------------------------------ other partitions
+
+    def _tell(self, table: str, key: str, entry: Entry) -> None:
+        """Brings an entry to a journey under another key, here or in another partition."""
+        partition = partition_of(key.encode(), self._partitions)
+        if partition == self.partition:
+            self._hear(table, key, entry)
+        else:
+            self._counts[FORWARDED]["sent"] += 1
+            self._send(partition, key, (table, key, entry))
+
+    def _hear(self, table: str, key: str, entry: Entry) -> None:
+        journal = self._visitor(key) if table == routes.VISITORS else self._tables[table].get(key)
+        self._tables[table].journals.add(journal, entry)
+
+    def _misroute(self, topic: str, key: str, record: Record) -> None:
+        """Sends a message on that arrived in a partition which is not its key's."""
+        self._counts[FORWARDED]["misrouted"] += 1
+        partition = partition_of(key.encode(), self._partitions)
+        self._send(partition, key, ("raw", topic, record.value))
+
+    def _send(self, partition: int, key: str, message: tuple[Any, ...]) -> None:
+        self._forwards.append(Forward(partition, key.encode(), _encode(message)))
+
+    def _ingest_forwarded(self, records: Sequence[Record]) -> None:
+        messages = [_decode(record.value) for record in records if record.value is not None]
+        for kind, key, content in messages:
+            if kind == "raw":
+                self._counts[FORWARDED]["arrived"] += 1
+                self._ingest_raw(key, content)
+            elif kind == "at":
+                self._upstream_ms[key] = content
+            else:
+                self._counts[FORWARDED]["applied"] += 1
+                self._hear(kind, key, tuple(content))
+
+    def _ingest_raw(self, topic: str, value: bytes) -> None:
+        """A message that another partition had received; it was judged by its time there."""
+        record = Record(-1, -1, None, value)
+        event = decode(topic, [value])[0]
+        assert not isinstance(event, Rejected)
+        fresh = self._add(topic, event, record)
+        if fresh is not None:
+            self._counts[topic]["accepted" if fresh else "duplicate"] += 1
+
+    def _tell_watermark(self) -> None:
+        at_ms = self._watermark.at_ms
+        told_ms = NEVER if self._watermark.is_silent else at_ms
+        if told_ms is None or told_ms == self._told_ms:
+            return
+        if self._told_ms < 0 or self._told_ms == NEVER or told_ms - self._told_ms >= _TELL_EVERY_MS:
+            self._told_ms = told_ms
+            for partition in range(self._partitions):
+                if partition != self.partition:
+                    self._send(partition, "", ("at", self.partition, told_ms))
+
+    def _horizon_ms(self, watermark_ms: int) -> int:
+        """No event or forwarded fact that is older than this will be accepted any more."""
+        upstream = (
+            self._upstream_ms.get(partition, 0)
+            for partition in range(self._partitions)
+            if partition != self.partition
+        )
+        return min(watermark_ms, *upstream, NEVER) - self._definitions.longest_lateness_ms
+
+    # ------------------------------------------------------------------ time, and the cut
+
+    def tick(self, now_ms: int, at_end: Collection[str], arrived_ms: Mapping[str, int]) -> None:
+        """Wall time, for inputs that are silent; see `Watermark.tick`."""
+        was_silent = self._watermark.is_silent
+        if self._watermark.tick(now_ms, at_end, arrived_ms):
+            self._changed = True
+        elif self._watermark.is_silent and not was_silent:
+            self._changed = True
+
+    def cut(self) -> Cut | None:
+        """Takes, in one step, all that changed since the last cut; None when nothing did."""
+        if not self._changed:
+            return None
+        self._changed = False
+        state: list[Change] = []
+        panes: list[Change] = []
+        watermark_ms = self._watermark.at_ms
+        self._tell_watermark()
+        if watermark_ms is not None or any(table.hot for table in self._tables.values()):
+            at_ms = -1 if watermark_ms is None else watermark_ms
+            horizon_ms = self._horizon_ms(at_ms)
+            for table in self._tables.values():
+                state += table.cut(at_ms, horizon_ms)
+            panes = self._panes.cut(self._deltas, max(at_ms, 0))
+        self._sequence += 1
+        checkpoint = Checkpoint(
+            fingerprint=self._definitions.fingerprint(),
+            sequence=self._sequence,
+            positions=dict(self.positions),
+            heard_ms=dict(self._watermark.heard_ms),
+            watermark_ms=watermark_ms,
+            upstream_ms=dict(self._upstream_ms),
+            newest_arrival_ms=self._newest_arrival_ms,
+            counts=self._counts,
+            since_ms=self._since_ms,
+        )
+        forwards, self._forwards = self._forwards, []
+        dead, self._dead = self._dead, []
+        return Cut(state, panes, forwards, dead, dict(self.positions), pack_checkpoint(checkpoint))
+
+
+_encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder(tuple[Any, Any, Any]).decode

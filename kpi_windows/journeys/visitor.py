@@ -1,0 +1,381 @@
+"""A visitor's visits and carts: clicks, carts, orders and contacts in, signed facts out.
+
+    page   page  add        page                 order
+    |------|-----|----------|     > 30 min       |
+    '-- visit 1, all counted --'                 '-- visit 2, returning, converted
+       at its start
+
+It must not know where an event came from, nor the clock.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from kpi_windows.definitions import Definitions
+from kpi_windows.events import (
+    CheckoutStarted,
+    ChatOpened,
+    CustomerForgotten,
+    Event,
+    Heartbeat,
+    LinkClicked,
+    OrderCompleted,
+    PageViewed,
+    ProductAdded,
+    ProductRemoved,
+    TicketOpened,
+    medium_of,
+    micros,
+)
+from kpi_windows.facts import (
+    CATEGORY,
+    CHAT,
+    CLICK,
+    CONTACT_PAGE,
+    DAY_PART,
+    NONE,
+    PAGE,
+    PAGE_TIME,
+    VISIT,
+    VISITOR,
+    Deltas,
+)
+from kpi_windows.journeys.carts import Cart, Carts
+from kpi_windows.journeys.journal import NEVER, Entry
+from kpi_windows.sketches import bucket_of
+from kpi_windows.windows import Grid
+
+PAGE_VIEW, LINK, OPENED_CHAT, BEAT, ADD, REMOVE, CHECKOUT, ORDERED, CONTACTED, FORGOTTEN = range(10)
+
+SEEN_PAGES = 200
+"""Different pages (and categories) of one visit that are told apart; later ones only count as
+page views."""
+
+_VISITS = VISIT.slot("visits")
+_BOUNCES = VISIT.slot("bounces")
+_NOT_ENGAGED = VISIT.slot("not_engaged")
+_PAGE_VIEWS = VISIT.slot("page_views")
+_DURATION_MS = VISIT.slot("duration_ms")
+_CONVERTED = VISIT.slot("converted")
+_WITH_CART = VISIT.slot("with_cart")
+_CART_WITHOUT_ORDER = VISIT.slot("cart_without_order")
+_SAW_BLOG = VISIT.slot("saw_blog")
+_WITH_CHAT = VISIT.slot("with_chat")
+_DURATION = VISIT.slot("duration")
+
+
+class VisitorState(msgspec.Struct, array_like=True):
+    """What is known of a visitor: the visit at hand, the carts at hand, and when it was last here."""
+
+    hashed: int = 0
+    last_ms: int = 0
+    start_ms: int = 0
+    labels: tuple[str, str, str, str, str] = ("", "", "", "", "")
+    pages: int = 0
+    events: int = 0
+    marks: int = 0
+    """What happened in the visit: bits `_ORDER`, `_CART`, `_BLOG`, `_CHAT`."""
+    seen: dict[str, int] = {}
+    """Pages of the visit: 1 seen, 2 clicked, 3 both."""
+    categories: list[str] = []
+    page_ms: int = 0
+    page_type: str = ""
+    page_open: bool = False
+    """No event of the visit has followed the latest page view yet."""
+    last_page: str = ""
+    last_page_ms: int = 0
+    carts: list[Cart] = []
+
+
+_ORDER, _CART, _BLOG, _CHAT = 1, 2, 4, 8
+
+
+class VisitorRules:
+    """Rules of the visitor's journey; see `Rules`."""
+
+    state = VisitorState
+
+    def __init__(self, definitions: Definitions, deltas: Deltas, grid: Grid) -> None:
+        self._gap_ms = definitions.visit_gap_ms
+        self._engaged_ms = definitions.engaged_ms
+        self._new_again_ms = definitions.new_again_ms
+        self._contact_page_ms = definitions.contact_page_ms
+        self._local = grid.local
+        self._visit = deltas.adder(VISIT)
+        self._visitor = deltas.adder(VISITOR)
+        self._day_part = deltas.adder(DAY_PART)
+        self._page_time = deltas.adder(PAGE_TIME)
+        self._page = deltas.adder(PAGE)
+        self._category = deltas.adder(CATEGORY)
+        self._click = deltas.adder(CLICK)
+        self._chat = deltas.adder(CHAT)
+        self._contact = deltas.adder(CONTACT_PAGE)
+        self._carts = Carts(definitions, deltas)
+
+    def step(self, state: VisitorState, entry: Entry, sign: int) -> None:
+        """Moves the visit and the carts by one event."""
+        kind = entry[1]
+        if kind >= CONTACTED:
+            if kind == CONTACTED:
+                self._step_contact(state, entry, sign)
+            else:
+                _forget(state)
+            return
+        at_ms = entry[0]
+        last_ms = state.last_ms
+        if not last_ms or at_ms - last_ms > self._gap_ms:
+            cell = self._start(state, entry, sign)
+            was_bounce = was_idle = False
+        else:
+            cell = self._visit(state.start_ms, *state.labels)
+            was_bounce = state.pages == 1 == state.events
+            was_idle = self._is_idle(state)
+            if at_ms > last_ms:
+                cell[_DURATION_MS] += sign * (at_ms - last_ms)
+                before = bucket_of(last_ms - state.start_ms)
+                after = bucket_of(at_ms - state.start_ms)
+                if before != after:
+                    counts = cell[_DURATION]
+                    counts[before] = counts.get(before, 0) - sign
+                    counts[after] = counts.get(after, 0) + sign
+            if state.page_ms:
+                self._spend(state, at_ms, last_ms, sign)
+        state.last_ms = at_ms
+        state.events += 1
+        if kind == PAGE_VIEW:
+            self._step_page(state, entry, sign, cell)
+        else:
+            self._STEPS[kind](self, state, entry, sign, cell)
+        if (state.pages == 1 == state.events) is not was_bounce:
+            cell[_BOUNCES] += -sign if was_bounce else sign
+        if self._is_idle(state) is not was_idle:
+            cell[_NOT_ENGAGED] += -sign if was_idle else sign
+        if sign > 0:
+            medium = medium_of(entry[3], entry[4]) if entry[3] or entry[4] else "direct"
+            seen = self._visitor(at_ms, entry[6] or NONE, medium)
+            seen[0].add(state.hashed)
+            if kind == ORDERED:
+                seen[1].add(state.hashed)
+
+    def settle(self, state: VisitorState, watermark_ms: int, sign: int) -> bool:
+        """Carts whose deadline has passed are abandoned."""
+        return self._carts.settle(state.carts, watermark_ms, sign)
+
+    def due_ms(self, state: VisitorState) -> int:
+        """The next deadline of a cart."""
+        return self._carts.due_ms(state.carts) if state.carts else NEVER
+
+    def ends_ms(self, state: VisitorState) -> int:
+        """When the visitor would count as new anyway."""
+        return state.last_ms + self._new_again_ms + 1
+
+    def _is_idle(self, state: VisitorState) -> bool:
+        """GA4's visit that isn't engaged: short, under two pages, no key event."""
+        return (
+            state.pages < 2
+            and not state.marks & _ORDER
+            and state.last_ms - state.start_ms < self._engaged_ms
+        )
+
+    def _start(self, state: VisitorState, entry: Entry, sign: int) -> Any:
+        at_ms = entry[0]
+        returning = state.last_ms and at_ms - state.last_ms <= self._new_again_ms
+        source, medium = entry[3], entry[4]
+        state.labels = (
+            source or "direct",
+            medium_of(source, medium),
+            entry[5] or NONE,
+            entry[6] or NONE,
+            "returning" if returning else "new",
+        )
+        state.start_ms = at_ms
+        state.pages = state.events = state.marks = state.page_ms = 0
+        state.seen, state.categories = {}, []
+        cell = self._visit(at_ms, *state.labels)
+        cell[_VISITS] += sign
+        counts = cell[_DURATION]
+        counts[0] = counts.get(0, 0) + sign
+        weekday, hour = self._local(at_ms)
+        self._day_part(at_ms, str(weekday + 1), f"{hour:02d}")[0] += sign
+        return cell
+
+    def _spend(self, state: VisitorState, at_ms: int, last_ms: int, sign: int) -> None:
+        """Time on the latest page: to the visit's next event, and to its next page."""
+        if at_ms > last_ms or state.page_open:
+            cell = self._page_time(state.page_ms, state.page_type)
+            if state.page_open:
+                cell[1] += sign * (at_ms - state.page_ms)
+                state.page_open = False
+            cell[2] += sign * (at_ms - last_ms)
+
+    def _step_page(self, state: VisitorState, entry: Entry, sign: int, cell: Any) -> None:
+        at_ms, page, page_type, category = entry[0], entry[7], entry[8], entry[9]
+        state.pages += 1
+        cell[_PAGE_VIEWS] += sign
+        state.page_ms, state.page_type, state.page_open = at_ms, page_type, True
+        state.last_page, state.last_page_ms = page, at_ms
+        self._page_time(at_ms, page_type)[0] += sign
+        if page_type == "blog" and not state.marks & _BLOG:
+            state.marks |= _BLOG
+            cell[_SAW_BLOG] += sign
+        if not state.seen.get(page, 0) & 1:
+            self._see_page(state, page, sign)
+        if category and category not in state.categories and len(state.categories) < SEEN_PAGES:
+            state.categories.append(category)
+            seen = self._category(state.start_ms, category)
+            seen[0] += sign
+            if state.marks & _ORDER:
+                seen[1] += sign
+
+    def _see_page(self, state: VisitorState, page: str, sign: int) -> None:
+        marks = state.seen.get(page, 0)
+        if not marks and len(state.seen) >= SEEN_PAGES:
+            return
+        state.seen[page] = marks | 1
+        cell = self._page(state.start_ms, page)
+        cell[0] += sign
+        if marks & 2:
+            cell[1] += sign
+        if state.marks & _ORDER:
+            cell[2] += sign
+
+    def _step_click(self, state: VisitorState, entry: Entry, sign: int, cell: Any) -> None:
+        page = entry[7]
+        self._click(entry[0], entry[8])[0] += sign
+        marks = state.seen.get(page, 0)
+        if marks & 2 or (not marks and len(state.seen) >= SEEN_PAGES):
+            return
+        state.seen[page] = marks | 2
+        if marks & 1:
+            self._page(state.start_ms, page)[1] += sign
+
+    def _step_chat(self, state: VisitorState, entry: Entry, sign: int, cell: Any) -> None:
+        self._chat(entry[0], entry[7])[0] += sign
+        if not state.marks & _CHAT:
+            state.marks |= _CHAT
+            cell[_WITH_CHAT] += sign
+
+    def _step_beat(self, state: VisitorState, entry: Entry, sign: int, cell: Any) -> None:
+        """A heartbeat only lengthens the visit."""
+
+    def _step_cart(self, state: VisitorState, entry: Entry, sign: int, cell: Any) -> None:
+        if entry[1] == ADD and not state.marks & _CART:
+            state.marks |= _CART
+            cell[_WITH_CART] += sign
+            if not state.marks & _ORDER:
+                cell[_CART_WITHOUT_ORDER] += sign
+        change = (0, entry[8], -entry[8], 0)[entry[1] - BEAT]
+        state.carts = self._carts.touch(
+            state.carts, entry[7], entry[0], entry[6] or NONE, change, entry[1] == ADD, sign
+        )
+
+    def _step_order(self, state: VisitorState, entry: Entry, sign: int, cell: Any) -> None:
+        if not state.marks & _ORDER:
+            if state.marks & _CART:
+                cell[_CART_WITHOUT_ORDER] -= sign
+            state.marks |= _ORDER
+            cell[_CONVERTED] += sign
+            for page, marks in state.seen.items():
+                if marks & 1:
+                    self._page(state.start_ms, page)[2] += sign
+            for category in state.categories:
+                self._category(state.start_ms, category)[1] += sign
+        state.carts = self._carts.order(state.carts, entry[7], entry[0], entry[8], sign)
+
+    _STEPS = {
+        LINK: _step_click,
+        OPENED_CHAT: _step_chat,
+        BEAT: _step_beat,
+        ADD: _step_cart,
+        REMOVE: _step_cart,
+        CHECKOUT: _step_cart,
+        ORDERED: _step_order,
+    }
+
+    def _step_contact(self, state: VisitorState, entry: Entry, sign: int) -> None:
+        if state.last_page_ms and entry[0] - state.last_page_ms <= self._contact_page_ms:
+            self._contact(entry[0], state.last_page, entry[3])[0] += sign
+
+
+def _forget(state: VisitorState) -> None:
+    blank = VisitorState()
+    for name in VisitorState.__struct_fields__:
+        setattr(state, name, getattr(blank, name))
+
+
+def page_entry(event: PageViewed, at_ms: int) -> Entry:
+    """The entry of the commonest event."""
+    page_type = event.page_type or NONE
+    return (
+        at_ms,
+        PAGE_VIEW,
+        event.event_id or "",
+        event.source or "",
+        event.medium or "",
+        event.campaign or "",
+        event.device or "",
+        event.page or page_type,
+        page_type,
+        event.category or "",
+    )
+
+
+def _visit_entry(kind: int, topic: str, event: Any, *more: str | int) -> Entry:
+    event_id = event.event_id
+    return (
+        event.timestamp,
+        kind,
+        topic + event_id if event_id else "",
+        event.source or "",
+        event.medium or "",
+        event.campaign or "",
+        event.device or "",
+        *more,
+    )
+
+
+def _cart_entry(kind: int, event: Any, definitions: Definitions) -> Entry:
+    value = 0
+    if kind != CHECKOUT:
+        rate = definitions.rate_at(event.currency, event.timestamp)
+        value = round(micros(event.price * event.quantity) * rate) if rate is not None else 0
+    return _visit_entry(kind, "\x00cart", event, event.cart_id or "", value)
+
+
+def order_entry(event: OrderCompleted, value_micros: int) -> Entry:
+    """An order, for its visitor; the value is gross − discount in the shop's currency."""
+    return (
+        event.timestamp, ORDERED, "\x00order" + event.order_id, "", "", "", "",
+        event.cart_id or "", value_micros,
+    )  # fmt: skip
+
+
+def contact_entry(event: TicketOpened) -> Entry:
+    """A contact, for its visitor; it neither starts nor extends a visit."""
+    return (event.timestamp, CONTACTED, "\x00ticket" + event.ticket_id, event.channel or NONE)
+
+
+def forgotten_entry(event: CustomerForgotten) -> Entry:
+    """The end of what is known of a visitor."""
+    return (event.timestamp, FORGOTTEN, "\x00forgotten" + (event.event_id or ""))
+
+
+def entry_of(event: Event, definitions: Definitions) -> Entry:
+    """The entry of an event whose key is the visitor."""
+    if isinstance(event, PageViewed):
+        return page_entry(event, event.timestamp)  # type: ignore[arg-type]
+    if isinstance(event, LinkClicked):
+        return _visit_entry(LINK, "", event, event.page or NONE, event.place)
+    if isinstance(event, ChatOpened):
+        return _visit_entry(OPENED_CHAT, "", event, event.page_type or NONE)
+    if isinstance(event, Heartbeat):
+        return _visit_entry(BEAT, "", event)
+    if isinstance(event, ProductAdded):
+        return _cart_entry(ADD, event, definitions)
+    if isinstance(event, ProductRemoved):
+        return _cart_entry(REMOVE, event, definitions)
+    assert isinstance(event, CheckoutStarted)
+    return _cart_entry(CHECKOUT, event, definitions)

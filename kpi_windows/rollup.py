@@ -1,0 +1,151 @@
+"""The panes of a partition: what was added by the minute, summed up by the minute, hour and day.
+
+Cells are kept packed; one cell is one record of the changelog, absolute, so that the latest
+record of a key is all that a reader needs.  It must not know journeys or KPIs.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+
+from kpi_windows.aggregators import Cell, is_empty, merge, pack, unpack, zero
+from kpi_windows.codec import BEFORE, pane_key, parse_pane_key
+from kpi_windows.definitions import Definitions
+from kpi_windows.facts import FACTS, OVERFLOW, Deltas, Fact
+from kpi_windows.windows import Grid
+
+_MINUTE, _HOUR, _DAY = 0, 1, 2
+
+Change = tuple[bytes, bytes | None]
+Labels = tuple[str, ...]
+
+
+class Panes:
+    """Partial cells of one partition by (fact, level, start, labels)."""
+
+    def __init__(self, definitions: Definitions, grid: Grid) -> None:
+        self.packed: dict[bytes, bytes] = {}
+        self._by_pane: defaultdict[tuple[int, int, bool], set[bytes]] = defaultdict(set)
+        self._grid = grid
+        self._pair_keys = definitions.pair_keys
+        self._kept_ms = {
+            _MINUTE: definitions.minute_panes_ms,
+            _HOUR: definitions.hour_panes_ms,
+            _DAY: definitions.day_panes_ms,
+        }
+        self._pair_kept_ms = definitions.pair_panes_ms
+        self._expired_until_ms = 0
+
+    def __len__(self) -> int:
+        return len(self.packed)
+
+    def load(self, key: bytes, value: bytes | None) -> None:
+        """Restores one cell; None drops it."""
+        if value is None:
+            self.packed.pop(key, None)
+            return
+        if key not in self.packed:
+            fact, level, start_ms, _ = parse_pane_key(key)
+            self._by_pane[(level, start_ms, fact.daily)].add(key)
+        self.packed[key] = value
+
+    def cut(self, deltas: Deltas, watermark_ms: int) -> list[Change]:
+        """Adds the deltas to all levels, drops what is too old, and says what changed."""
+        changed: set[bytes] = set()
+        for name, cells in deltas.cells.items():
+            if cells:
+                self._add_fact(FACTS[name], cells, watermark_ms, changed)
+                cells.clear()
+        changes: list[Change] = [(key, self.packed.get(key)) for key in changed]
+        hour_ms, _ = self._grid.parents(watermark_ms - watermark_ms % 60_000)
+        if hour_ms > self._expired_until_ms:
+            self._expired_until_ms = hour_ms
+            changes += self._expire(watermark_ms)
+        return changes
+
+    def _add_fact(
+        self,
+        fact: Fact,
+        cells: dict[tuple[int, Labels], Cell],
+        watermark_ms: int,
+        changed: set[bytes],
+    ) -> None:
+        hours: dict[tuple[int, Labels], Cell] = {}
+        days: dict[tuple[int, Labels], Cell] = {}
+        oldest_minute_ms = watermark_ms - self._kept_ms[_MINUTE]
+        oldest_hour_ms = watermark_ms - self._kept_ms[_HOUR]
+        for (minute_ms, labels), cell in cells.items():
+            if is_empty(cell):
+                continue
+            hour_ms, day_ms = self._grid.parents(minute_ms)
+            if not fact.daily:
+                if minute_ms >= oldest_minute_ms:
+                    self._add(fact, _MINUTE, minute_ms, labels, cell, changed)
+                if hour_ms >= oldest_hour_ms:
+                    _sum_up(hours, (hour_ms, labels), fact, cell)
+            _sum_up(days, (day_ms, labels), fact, cell)
+        oldest_day_ms = watermark_ms - self._day_kept_ms(fact)
+        for (hour_ms, labels), cell in hours.items():
+            self._add(fact, _HOUR, hour_ms, labels, cell, changed)
+        for (day_ms, labels), cell in days.items():
+            if day_ms >= oldest_day_ms:
+                self._add(fact, _DAY, day_ms, labels, cell, changed)
+            elif fact.level:
+                self._add(fact, BEFORE, 0, labels, cell, changed)
+
+    def _day_kept_ms(self, fact: Fact) -> int:
+        return self._pair_kept_ms if fact.daily else self._kept_ms[_DAY]
+
+    def _add(
+        self, fact: Fact, level: int, start_ms: int, labels: Labels, cell: Cell, changed: set[bytes]
+    ) -> None:
+        key = pane_key(fact.name, level, start_ms, labels)
+        old = self.packed.get(key)
+        if old is None:
+            total = zero(fact.kinds)
+            self._by_pane[(level, start_ms, fact.daily)].add(key)
+        else:
+            total = unpack(old)
+        merge(total, cell)
+        if fact.limited:
+            _limit(total, self._pair_keys)
+        self.packed[key] = pack(total)
+        changed.add(key)
+
+    def _expire(self, watermark_ms: int) -> list[Change]:
+        """Old panes go; the days of a level go into the pane before all others."""
+        changes: list[Change] = []
+        folded: set[bytes] = set()
+        for pane in [p for p in self._by_pane if self._is_old(p, watermark_ms)]:
+            for key in self._by_pane.pop(pane):
+                packed = self.packed.pop(key, None)
+                if packed is None:
+                    continue
+                changes.append((key, None))
+                fact, level, _, labels = parse_pane_key(key)
+                if fact.level and level == _DAY:
+                    self._add(fact, BEFORE, 0, labels, unpack(packed), folded)
+        return changes + [(key, self.packed[key]) for key in folded]
+
+    def _is_old(self, pane: tuple[int, int, bool], watermark_ms: int) -> bool:
+        level, start_ms, daily = pane
+        if level == BEFORE:
+            return False
+        return start_ms < watermark_ms - (self._pair_kept_ms if daily else self._kept_ms[level])
+
+
+def _sum_up(
+    sums: dict[tuple[int, Labels], Cell], key: tuple[int, Labels], fact: Fact, cell: Cell
+) -> None:
+    total = sums.get(key)
+    if total is None:
+        total = sums[key] = zero(fact.kinds)
+    merge(total, cell)
+
+
+def _limit(cell: Cell, most: int) -> None:
+    """Counts in one bucket what a full histogram has no room for."""
+    for amount in cell:
+        if amount.__class__ is dict and len(amount) > most:
+            rest = [bucket for bucket in amount if bucket != OVERFLOW][most:]
+            amount[OVERFLOW] = amount.get(OVERFLOW, 0) + sum(amount.pop(b) for b in rest)

@@ -1,0 +1,94 @@
+"""All journals of one kind in a partition: packed in memory, unpacked while they are touched.
+
+Between two cuts a touched journal is an object; at the cut it becomes bytes again, which are what
+the changelog gets and what memory holds.  A value is eight bytes of the timer and the journal.
+It must not know events.
+"""
+
+from __future__ import annotations
+
+import heapq
+from typing import Generic, TypeVar
+
+from kpi_windows.journeys.journal import NEVER, Journal, Journals, Rules
+
+S = TypeVar("S")
+
+
+class Table(Generic[S]):
+    """Journals by key, their timers, and what changed since the last cut."""
+
+    def __init__(self, letter: bytes, rules: Rules[S], lateness_ms: int, gap_ms: int) -> None:
+        self.letter = letter
+        self.rules = rules
+        self.journals: Journals[S] = Journals(rules)
+        self.packed: dict[str, bytes] = {}
+        self.hot: dict[str, Journal[S]] = {}
+        self._timers: list[tuple[int, str]] = []
+        self._lateness_ms = lateness_ms
+        self._gap_ms = gap_ms
+
+    def __len__(self) -> int:
+        return len(self.packed)
+
+    def knows(self, key: str) -> bool:
+        """True when something is kept under the key."""
+        return key in self.hot or key in self.packed
+
+    def get(self, key: str) -> Journal[S]:
+        """The journal, unpacked or new, to be changed until the next cut."""
+        journal = self.hot.get(key)
+        if journal is None:
+            packed = self.packed.get(key)
+            journal = self.journals.unpack(packed[8:]) if packed else self.journals.new()
+            self.hot[key] = journal
+        return journal
+
+    def load(self, key: str, value: bytes | None) -> None:
+        """Restores one journal; None drops it."""
+        if value is None:
+            self.packed.pop(key, None)
+        else:
+            self.packed[key] = value
+
+    def loaded(self) -> None:
+        """Rebuilds the timers after a restore."""
+        self._timers = [(int.from_bytes(v[:8], "big"), k) for k, v in self.packed.items()]
+        heapq.heapify(self._timers)
+
+    def cut(self, watermark_ms: int, horizon_ms: int) -> list[tuple[bytes, bytes | None]]:
+        """Settles what is due, trims what is final, packs what changed."""
+        timers = self._timers
+        while timers and timers[0][0] <= watermark_ms:
+            key = heapq.heappop(timers)[1]
+            if key in self.packed:
+                self.get(key).timer_ms = NEVER
+        changes: list[tuple[bytes, bytes | None]] = []
+        for key, journal in self.hot.items():
+            self.journals.settle(journal, watermark_ms)
+            self.journals.trim(journal, horizon_ms)
+            if not journal.kept and self.rules.ends_ms(journal.head) <= horizon_ms:
+                if self.packed.pop(key, None) is not None:
+                    changes.append((self.letter + key.encode(), None))
+                continue
+            self._set_timer(key, journal, watermark_ms, horizon_ms)
+            value = journal.timer_ms.to_bytes(8, "big") + self.journals.pack(journal)
+            if self.packed.get(key) != value:
+                self.packed[key] = value
+                changes.append((self.letter + key.encode(), value))
+        self.hot.clear()
+        return changes
+
+    def _set_timer(self, key: str, journal: Journal[S], watermark_ms: int, horizon_ms: int) -> None:
+        """The journal is looked at when time states something, or when it can be trimmed."""
+        at_ms = self.rules.due_ms(journal.head)
+        if journal.kept:
+            behind_ms = max(watermark_ms - horizon_ms, self._lateness_ms)
+            final_ms = journal.kept[-1][0] + behind_ms + self._gap_ms
+            at_ms = min(at_ms, max(final_ms, watermark_ms + 1))
+        else:
+            at_ms = min(at_ms, max(self.rules.ends_ms(journal.head), watermark_ms + 1))
+        if at_ms < journal.timer_ms:
+            journal.timer_ms = at_ms
+            if at_ms < NEVER:
+                heapq.heappush(self._timers, (at_ms, key))

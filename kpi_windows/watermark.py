@@ -1,0 +1,74 @@
+"""How far event time has come in a partition: the minimum over its live inputs, never backwards.
+
+    heard   clickstream 12:00:07   carts 12:00:03   orders 11:20 (idle)   tickets 12:00:05
+    watermark           12:00:03
+
+It must not read a clock: wall time comes in as an argument of `tick`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+
+from kpi_windows.definitions import HOUR_MS
+
+_FAR = 1 << 62
+
+
+class Watermark:
+    """The watermark of one partition and what it follows from."""
+
+    def __init__(self, topics: Iterable[str], idle_ms: int) -> None:
+        self.topics = tuple(topics)
+        self.heard_ms: dict[str, int] = {}
+        self.idle: set[str] = set()
+        self.at_ms: int | None = None
+        self._idle_ms = idle_ms
+
+    def others_ms(self, topic: str) -> int:
+        """The minimum over the other inputs that hold time back: −1 when one was never heard."""
+        least = _FAR
+        for other in self.topics:
+            if other != topic and other not in self.idle:
+                least = min(least, self.heard_ms.get(other, -1))
+        return least
+
+    def hear(self, topic: str, heard_ms: int) -> None:
+        """An input has come to an event time."""
+        self.idle.discard(topic)
+        if heard_ms > self.heard_ms.get(topic, -1):
+            self.heard_ms[topic] = heard_ms
+        self._rise(min(self.heard_ms[topic], self.others_ms(topic)))
+
+    def tick(self, now_ms: int, at_end: Collection[str], arrived_ms: Mapping[str, int]) -> bool:
+        """Wall time: an input that is read to its end and silent for the idle time is idle; when
+        all are, the clock carries on a watermark that is within an hour of it.
+
+        `arrived_ms` is when each input last brought something (or was taken over).  True when
+        the watermark moved.
+        """
+        before = self.at_ms
+        self.idle = {
+            topic
+            for topic in self.topics
+            if topic in at_end and now_ms - arrived_ms.get(topic, now_ms) >= self._idle_ms
+        }
+        if len(self.idle) < len(self.topics):
+            least = self.others_ms("")
+            if least != _FAR:
+                self._rise(least)
+        else:
+            if self.heard_ms:
+                self._rise(max(self.heard_ms.values()))
+            if self.at_ms is not None and now_ms - self.at_ms < HOUR_MS:
+                self._rise(now_ms - self._idle_ms)
+        return self.at_ms != before
+
+    @property
+    def is_silent(self) -> bool:
+        """Nothing was ever heard, and nobody is waited for."""
+        return self.at_ms is None and len(self.idle) == len(self.topics)
+
+    def _rise(self, at_ms: int) -> None:
+        if at_ms >= 0 and (self.at_ms is None or at_ms > self.at_ms):
+            self.at_ms = at_ms
