@@ -1,0 +1,71 @@
+"""What one fetch brought for one partition, as one value; the only place inside aiokafka's fetcher.
+
+It knows aiokafka and nothing of Faust, states or what the records mean.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from kpi_windows.engine import Record
+
+
+class Batch(NamedTuple):
+    """Everything in [start, end) of a partition's log that a reader of committed records sees.
+
+    Offsets have holes (transaction markers, aborted or compacted records), so `end` comes from the
+    fetch, never from the last record; a batch may be empty.
+    """
+
+    topic: str
+    partition: int
+    start: int
+    end: int
+    records: list[Record]
+
+
+def _record(_tp: Any, raw: Any, _new: Any = tuple.__new__) -> Record:
+    # Once a record, in place of aiokafka's own of 11 fields: a third of the time of a fetch.
+    return _new(Record, (raw.offset, raw.timestamp, raw.key, raw.value))
+
+
+def take(fetcher: Any, tp: Any) -> Batch | None:
+    """Take what was fetched of `tp` and let the fetcher go on; raises what the fetch met."""
+    fetched = fetcher._records.pop(tp)
+    fetcher._notify(fetcher._wait_consume_future)
+    if hasattr(fetched, "check_raise"):
+        fetched.check_raise()
+    position = fetched._assignment.state_value(tp)
+    if position is None or not position.has_valid_position:
+        return None
+    start = position.position
+    fetched._partition_records._consumer_record = _record
+    records = fetched.getall()
+    end = position.position
+    return Batch(tp.topic, tp.partition, start, end, records) if end > start else None
+
+
+async def drain(
+    fetcher: Any, timeout_s: float, wanted: Callable[[Any], bool] = lambda _tp: True
+) -> list[Batch]:
+    """All batches that are there, or the first that come within `timeout_s`; else none."""
+    deadline = time.monotonic() + timeout_s
+    while True:
+        batches: list[Batch] = []
+        if not fetcher._subscriptions.reassignment_in_progress:
+            for tp in [tp for tp in fetcher._records if wanted(tp)]:
+                batch = take(fetcher, tp)
+                if batch is not None:
+                    batches.append(batch)
+        left_s = deadline - time.monotonic()
+        if batches or left_s <= 0 or fetcher._closed:
+            return batches
+        waiter = fetcher._create_fetch_waiter()
+        done, _ = await asyncio.wait([waiter], timeout=min(left_s, 0.2))
+        if done:
+            waiter.result()
+        else:
+            waiter.cancel()

@@ -1,0 +1,256 @@
+"""The topics' names, their creation and check, and what a dead letter looks like.
+
+It knows Kafka's administration and nothing of states, windows or commits.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import logging
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import msgspec
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
+from aiokafka.errors import IncompatibleBrokerVersion, KafkaError, for_code
+
+log = logging.getLogger(__name__)
+
+FORWARDED = "forwarded"
+STATE = "state"
+PANES = "panes"
+CHECKPOINT = b"checkpoint"
+
+_TOPIC_EXISTS = 36
+_PER_RECORD = str(4 << 20)
+_DAY_MS = 24 * 3600 * 1000
+
+# Compacted soon and in small pieces: what isn't compacted yet must be read at every restore.
+_CHANGELOG = {
+    "cleanup.policy": "compact",
+    "segment.bytes": str(32 << 20),
+    "segment.ms": str(3600 * 1000),
+    "min.cleanable.dirty.ratio": "0.2",
+    "max.compaction.lag.ms": str(3600 * 1000),
+    "max.message.bytes": _PER_RECORD,
+}
+_FORWARDED = {"cleanup.policy": "delete", "retention.ms": str(7 * _DAY_MS)}
+_DEAD_LETTERS = {
+    "cleanup.policy": "delete",
+    "retention.ms": str(30 * _DAY_MS),
+    "max.message.bytes": _PER_RECORD,
+}
+
+# base64 adds a third and the broker refuses records over 1 MB by default.
+_LONGEST_COPY = 256 << 10
+
+
+class RefusedError(Exception):
+    """Something is set up in a way that no retry can cure; the message says what to do."""
+
+
+class UnreachableError(Exception):
+    """No broker answers; worth another try later."""
+
+
+class EngineSettings(Protocol):
+    """What the engine asks of the configuration."""
+
+    @property
+    def app_id(self) -> str: ...
+    @property
+    def bootstrap_servers(self) -> Sequence[str]: ...
+    @property
+    def partitions(self) -> int: ...
+    @property
+    def topics(self) -> Mapping[str, str]: ...
+    @property
+    def commit_interval_s(self) -> float: ...
+    @property
+    def session_timeout_s(self) -> float: ...
+    @property
+    def heartbeat_s(self) -> float: ...
+    @property
+    def transaction_timeout_ms(self) -> int: ...
+    @property
+    def instance_id(self) -> str | None: ...
+    @property
+    def web_port(self) -> int | None: ...
+    @property
+    def kafka_options(self) -> Mapping[str, Any]: ...
+    @property
+    def definitions(self) -> Any: ...
+
+
+@dataclass(frozen=True)
+class Names:
+    """The topics of one application; `inputs` maps logical names to Kafka's, forwarded included."""
+
+    inputs: Mapping[str, str]
+    state: str
+    panes: str
+    dead_letters: str
+
+    @classmethod
+    def of(cls, settings: EngineSettings) -> Names:
+        app = settings.app_id
+        return cls(
+            inputs={**settings.topics, FORWARDED: f"{app}-forwarded"},
+            state=f"{app}-state",
+            panes=f"{app}-panes",
+            dead_letters=f"{app}-dead-letters",
+        )
+
+    @property
+    def forwarded(self) -> str:
+        return self.inputs[FORWARDED]
+
+    def all(self) -> list[str]:
+        return [*self.inputs.values(), self.state, self.panes, self.dead_letters]
+
+    def config(self, topic: str) -> Mapping[str, str]:
+        """The configuration with which we create a topic; inputs get the broker's own."""
+        return {
+            self.state: _CHANGELOG,
+            self.panes: _CHANGELOG,
+            self.forwarded: _FORWARDED,
+            self.dead_letters: _DEAD_LETTERS,
+        }.get(topic, {})
+
+
+async def ensure(
+    settings: EngineSettings, *, create: bool = False, patience_s: float = 30
+) -> list[str]:
+    """Have all topics, visible, with equal partition counts; returns those it created.
+
+    Without `create` a missing topic is refused, except on a broker that can't create topics on
+    request (the embedded one), where they appear on first use. Raises RefusedError or UnreachableError.
+    """
+    names = Names.of(settings)
+    admin = AIOKafkaAdminClient(
+        bootstrap_servers=list(settings.bootstrap_servers),
+        client_id=f"{settings.app_id}-topics",
+        request_timeout_ms=20_000,
+        **settings.kafka_options,
+    )
+    where = ", ".join(settings.bootstrap_servers)
+    try:
+        await admin.start()
+        missing = [t for t in names.all() if t not in await _counts(admin, None)]
+        if missing:
+            await _create(admin, settings, names, missing, really=create)
+        await _until_visible(admin, names, patience_s)
+        _check_counts(await _counts(admin, names.all()), names, settings.partitions)
+        await _check_compaction(admin, names)
+    except (TimeoutError, KafkaError, OSError) as error:
+        raise UnreachableError(
+            f"No Kafka broker answers at {where} ({error or type(error).__name__}). "
+            "Is it running, and is bootstrap_servers right?"
+        ) from error
+    finally:
+        await admin.close()
+    return missing
+
+
+async def _counts(admin: Any, topics: Iterable[str] | None) -> dict[str, int]:
+    """Partitions with a leader, by topic; `None` asks for every topic and creates none."""
+    found = await admin.describe_topics(None if topics is None else list(topics))
+    return {
+        t["topic"]: sum(p["leader"] >= 0 for p in t["partitions"]) for t in found if t["partitions"]
+    }
+
+
+async def _create(
+    admin: Any, settings: EngineSettings, names: Names, missing: Sequence[str], *, really: bool
+) -> None:
+    brokers = (await admin.describe_cluster())["brokers"]
+    new = [
+        NewTopic(t, settings.partitions, min(3, len(brokers)), topic_configs=dict(names.config(t)))
+        for t in missing
+    ]
+    try:
+        answer = await admin.create_topics(new, validate_only=not really)
+    except IncompatibleBrokerVersion:
+        await admin.describe_topics(list(missing))  # an embedded broker makes what is asked for
+        return
+    if not really:
+        raise RefusedError(
+            f"Missing in Kafka: {', '.join(missing)}. `kpi topics` creates them "
+            f"with {settings.partitions} partitions each."
+        )
+    for topic, code, *why in answer.topic_errors:
+        if code not in (0, _TOPIC_EXISTS):
+            raise RefusedError(f"Kafka did not create {topic}: {for_code(code).__name__} {why}")
+
+
+async def _until_visible(admin: Any, names: Names, patience_s: float) -> None:
+    deadline = time.monotonic() + patience_s
+    while hidden := set(names.all()) - (await _counts(admin, names.all())).keys():
+        if time.monotonic() > deadline:
+            raise RefusedError(f"Not visible {patience_s:g} s after creation: {', '.join(hidden)}")
+        await asyncio.sleep(0.1)
+
+
+def _check_counts(counts: Mapping[str, int], names: Names, wanted: int) -> None:
+    """One transaction covers everything of partition p only where every topic has a p."""
+    wrong = {t: n for t, n in counts.items() if t in names.all() and n != wanted}
+    if wrong:
+        found = ", ".join(f"{topic} has {n}" for topic, n in sorted(wrong.items()))
+        raise RefusedError(
+            f"All topics need the same number of partitions, and `partitions` is {wanted}, "
+            f"but {found}. Set `partitions` to the number that all have; where they differ, "
+            f"recreate the topics that can go (or use another app_id for the internal ones)."
+        )
+
+
+async def _check_compaction(admin: Any, names: Names) -> None:
+    wanted = [ConfigResource(ConfigResourceType.TOPIC, t) for t in (names.state, names.panes)]
+    try:
+        answers = await admin.describe_configs(wanted)
+    except (IncompatibleBrokerVersion, KafkaError) as error:
+        log.debug("The broker doesn't tell its topics' configuration: %r", error)
+        return
+    for _code, _why, _kind, topic, entries in (r for a in answers for r in a.resources):
+        policy = next((e[1] for e in entries if e[0] == "cleanup.policy"), "compact")
+        if policy != "compact":
+            raise RefusedError(
+                f"{topic} holds state and must be compacted, but its cleanup.policy is "
+                f"{policy!r}, which deletes state. Set it to 'compact'."
+            )
+
+
+def dead_letter(topic: str, partition: int, letter: Any) -> bytes:
+    """The JSON value of a dead letter; key and value as base64, and as text where they are text.
+
+    What is longer than 256 KiB is cut and says so; the source position leads to the whole.
+    """
+    told = {
+        "topic": topic,
+        "partition": partition,
+        "offset": letter.offset,
+        "outcome": letter.outcome,
+        "reason": letter.reason,
+        "timestamp_ms": letter.timestamp_ms,
+        **_copy("key", letter.key),
+        **_copy("value", letter.value),
+    }
+    return msgspec.json.encode(told)
+
+
+def _copy(name: str, raw: bytes | None) -> dict[str, Any]:
+    if raw is None:
+        return {f"{name}_base64": None}
+    kept = raw[:_LONGEST_COPY]
+    told: dict[str, Any] = {f"{name}_base64": base64.b64encode(kept).decode()}
+    if len(raw) > len(kept):
+        told[f"{name}_bytes"] = len(raw)
+        return told
+    try:
+        told[f"{name}_text"] = kept.decode()
+    except UnicodeDecodeError:
+        pass
+    return told

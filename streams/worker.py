@@ -1,0 +1,179 @@
+"""Running a worker: in a process of its own that always ends, under a supervisor that starts anew.
+
+It knows signals, exit codes and logging; what a worker does is in `streams.app`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from typing import NoReturn
+
+from streams.app import ShopApp, build_app
+from streams.commits import CommitHook
+from streams.restore import ShardFactory
+from streams.topics import EngineSettings, RefusedError, UnreachableError, ensure
+
+log = logging.getLogger(__name__)
+
+EXIT_OK = 0
+EXIT_FAILED = 1
+EXIT_REFUSED = 78  # sysexits' EX_CONFIG: trying again can't help
+
+_STOP_PATIENCE_S = 15.0
+_STEADY_S = 60.0
+_QUIET = ("faust", "mode", "aiokafka", "kafka", "asyncio")
+
+
+def log_readably(level: int = logging.INFO) -> None:
+    """One line a message; of the libraries only warnings."""
+    logging.basicConfig(
+        level=level,
+        format="%(asctime)s %(levelname)-7s %(name)s: %(message)s",
+        stream=sys.stderr,
+    )
+    for name in _QUIET:
+        logging.getLogger(name).setLevel(max(level, logging.WARNING))
+
+
+def run_worker(
+    settings: EngineSettings,
+    shard_factory: ShardFactory,
+    on_commit: Sequence[CommitHook] = (),
+    *,
+    create_topics: bool = False,
+    started: Callable[[ShopApp], None] | None = None,
+) -> NoReturn:
+    """Work until told to stop or until something fails; ends this process either way.
+
+    Threads of Faust's outlive its crash, so nothing but `os._exit` ends the process for sure.
+    `started` gets the app once it runs, to put an exporter beside it in the same loop.
+    """
+    code = EXIT_FAILED
+    try:
+        loop = asyncio.new_event_loop()
+        asyncio.set_event_loop(loop)
+        code = loop.run_until_complete(
+            _run(settings, shard_factory, on_commit, create_topics, started)
+        )
+    except BaseException:
+        log.exception("the worker ends")
+    finally:
+        logging.shutdown()
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+
+
+async def _run(
+    settings: EngineSettings,
+    shard_factory: ShardFactory,
+    on_commit: Sequence[CommitHook],
+    create_topics: bool,
+    started: Callable[[ShopApp], None] | None,
+) -> int:
+    stop = _stop_signals()
+    try:
+        await ensure(settings, create=create_topics)
+        app = build_app(settings, shard_factory, on_commit)
+        starting = asyncio.ensure_future(app.start())
+        starting.add_done_callback(lambda task: _started(app, task, started))
+        await _first(stop.wait(), app.ended.wait())
+        if app.failed is not None:
+            raise app.failed
+        log.info("stopping: one last commit, then leaving the group")
+        await asyncio.wait_for(app.drain(), _STOP_PATIENCE_S)
+    except (RefusedError, UnreachableError) as error:
+        log.error("%s", error)
+        return EXIT_REFUSED if isinstance(error, RefusedError) else EXIT_FAILED
+    log.info("stopped")
+    return EXIT_OK
+
+
+def _started(
+    app: ShopApp, task: asyncio.Future[None], then: Callable[[ShopApp], None] | None
+) -> None:
+    if task.cancelled():
+        return
+    if error := task.exception():
+        app.fail(error)
+    elif then is not None:
+        then(app)
+
+
+async def _first(*waits: object) -> None:
+    tasks = [asyncio.ensure_future(wait) for wait in waits]  # type: ignore[call-overload]
+    await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+
+
+def _stop_signals() -> asyncio.Event:
+    """Set by SIGTERM and SIGINT, and when the process that started this one is gone."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    parent = os.getppid()
+
+    def look() -> None:
+        if os.getppid() != parent:
+            stop.set()
+        loop.call_later(1.0, look)
+
+    look()
+    return stop
+
+
+def supervise(
+    command: Sequence[str],
+    *,
+    first_pause_s: float = 0.5,
+    longest_pause_s: float = 10.0,
+    patience_s: float = 30.0,
+) -> int:
+    """Run `command`, a worker, and start a fresh one with growing pauses whenever it fails.
+
+    Returns when it ended in order or was refused. SIGTERM and SIGINT are passed on; a child that
+    doesn't end within `patience_s` is killed.
+    """
+    told: list[int] = []
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda number, _frame: told.append(number))
+    pause_s = first_pause_s
+    while True:
+        began = time.monotonic()
+        child = subprocess.Popen(command, start_new_session=True)
+        code = _wait(child, told, patience_s)
+        if told or code in (EXIT_OK, EXIT_REFUSED):
+            return code
+        pause_s = first_pause_s if time.monotonic() - began > _STEADY_S else pause_s
+        log.warning("the worker ended with %d; a fresh one in %.1f s", code, pause_s)
+        _pause(pause_s, told)
+        if told:
+            return EXIT_OK
+        pause_s = min(longest_pause_s, pause_s * 2)
+
+
+def _wait(child: subprocess.Popen[bytes], told: Sequence[int], patience_s: float) -> int:
+    deadline: float | None = None
+    while True:
+        try:
+            return child.wait(0.1)
+        except subprocess.TimeoutExpired:
+            pass
+        if told and deadline is None:
+            deadline = time.monotonic() + patience_s
+            child.terminate()
+        if deadline is not None and time.monotonic() > deadline:
+            child.kill()
+
+
+def _pause(seconds: float, told: Sequence[int]) -> None:
+    until = time.monotonic() + seconds
+    while not told and time.monotonic() < until:
+        time.sleep(0.05)
