@@ -1,0 +1,89 @@
+"""A worker for the tests of the guarantee, which can be told to kill itself at a named point.
+
+`python -m tests.chaos.child SETTINGS` works; with `--supervised` before it, under the product's own
+supervisor. SETTINGS is JSON. The file named by CHAOS_FAULT arms one fault: the name of a point.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import signal
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+FAULT = "CHAOS_FAULT"
+PID = "CHAOS_PID"
+
+
+@dataclass(frozen=True)
+class ChaosSettings:
+    app_id: str
+    bootstrap_servers: list[str]
+    partitions: int
+    topics: dict[str, str]
+    instance_id: str | None = None
+    commit_interval_s: float = 0.3
+    session_timeout_s: float = 6.0
+    heartbeat_s: float = 1.0
+    transaction_timeout_ms: int = 10_000
+    web_port: int | None = None
+    kafka_options: dict[str, Any] = field(default_factory=dict)
+    definitions: Any = None
+    shard: str = "fake"
+
+
+def die_at(fault: Path) -> Any:
+    """A hook that ends this process as `kill -9` does, once, at the point that `fault` names."""
+
+    def reached(point: str, _partition: int) -> None:
+        try:
+            armed = fault.read_text()
+        except FileNotFoundError:
+            return
+        if armed == point:
+            fault.unlink(missing_ok=True)
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    return reached
+
+
+def work(settings: ChaosSettings) -> None:
+    from streams import commits
+    from streams.worker import log_readably, run_worker
+
+    log_readably(logging.INFO)
+    if FAULT in os.environ:
+        commits.reached = die_at(Path(os.environ[FAULT]))
+    if PID in os.environ:
+        Path(os.environ[PID]).write_text(str(os.getpid()))
+    run_worker(settings, factory(settings))
+
+
+def factory(settings: ChaosSettings) -> Any:
+    if settings.shard == "fake":
+        from tests.streams.fake_shard import FakeShard
+
+        return FakeShard
+    from kpi_windows.definitions import Definitions
+    from kpi_windows.engine import Shard
+
+    return lambda partition, partitions: Shard(Definitions(), partition, partitions)
+
+
+def main(arguments: list[str]) -> int:
+    if arguments[0] == "--supervised":
+        from streams.worker import log_readably, supervise
+
+        log_readably(logging.INFO)
+        child = [sys.executable, "-m", "tests.chaos.child", arguments[1]]
+        return supervise(child, first_pause_s=0.2, longest_pause_s=1.0)
+    work(ChaosSettings(**json.loads(arguments[0])))
+    return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,323 @@
+"""Workers to kill, stop and join, a shop that goes on meanwhile, and what must come out of it."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, replace
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from confluent_kafka import (
+    OFFSET_BEGINNING,
+    Consumer,
+    ConsumerGroupTopicPartitions,
+    Producer,
+    TopicPartition,
+)
+from confluent_kafka.admin import AdminClient
+
+from tests.chaos.child import FAULT, PID, ChaosSettings
+
+REPOSITORY = Path(__file__).parents[2]
+LOGICAL = ("clickstream", "carts", "orders", "tickets")
+
+
+def until(what: str, true: Callable[[], Any], within_s: float = 60.0, each_s: float = 0.1) -> Any:
+    """Poll until `true()` is; fails with `what` after `within_s`."""
+    deadline = time.monotonic() + within_s
+    while not (result := true()):
+        assert time.monotonic() < deadline, f"not within {within_s:g} s: {what}"
+        time.sleep(each_s)
+    return result
+
+
+class Worker:
+    """A supervised worker; `kill`, `freeze` and `thaw` are for the process that does the work."""
+
+    def __init__(self, settings: ChaosSettings, folder: Path, name: str) -> None:
+        self.name = name
+        self._settings = settings
+        self._pid = folder / f"{name}.pid"
+        self._fault = folder / f"{name}.fault"
+        self.log = folder / f"{name}.log"
+        self._supervisor: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        command = [sys.executable, "-m", "tests.chaos.child", "--supervised"]
+        environment = {**os.environ, FAULT: str(self._fault), PID: str(self._pid)}
+        with self.log.open("ab") as log:
+            self._supervisor = subprocess.Popen(
+                [*command, json.dumps(asdict(self._settings))],
+                cwd=REPOSITORY,
+                env=environment,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+
+    @property
+    def pid(self) -> int | None:
+        """The process that works; None when there is none just now."""
+        try:
+            pid = int(self._pid.read_text())
+            os.kill(pid, 0)
+        except (OSError, ValueError):
+            return None
+        return pid
+
+    def said(self) -> str:
+        return self.log.read_text(errors="replace") if self.log.exists() else ""
+
+    def kill(self) -> None:
+        pid = until(f"{self.name} works", lambda: self.pid)
+        os.kill(pid, signal.SIGKILL)
+
+    def restarted(self, old: int | None) -> int:
+        return int(
+            until(f"{self.name} works anew", lambda: self.pid not in (None, old) and self.pid)
+        )
+
+    def die_at(self, point: str) -> None:
+        """Kill at a named point, and wait for that and for the fresh start."""
+        old = until(f"{self.name} works", lambda: self.pid)
+        self._fault.write_text(point)
+        if point in {"fenced", "restoring"}:
+            os.kill(old, signal.SIGKILL)
+        until(f"{self.name} comes to {point!r}", lambda: not self._fault.exists(), 90)
+        self.restarted(old)
+
+    def freeze(self) -> int:
+        pid: int = until(f"{self.name} works", lambda: self.pid)
+        os.kill(pid, signal.SIGSTOP)
+        return pid
+
+    def stop(self, within_s: float = 40) -> int:
+        """SIGTERM to the supervisor; returns its exit code."""
+        assert self._supervisor is not None
+        self._supervisor.send_signal(signal.SIGTERM)
+        code = self._supervisor.wait(within_s)
+        self._supervisor = None
+        return code
+
+    def end(self) -> None:
+        """Whatever happened: nothing of it is left."""
+        if self._supervisor is not None:
+            self._supervisor.kill()
+            self._supervisor.wait()
+            self._supervisor = None
+        if (pid := self.pid) is not None:
+            os.kill(pid, signal.SIGKILL)
+
+
+class Shop(threading.Thread):
+    """Writes events to the inputs at some rate until it is closed; seeded."""
+
+    def __init__(
+        self,
+        bootstrap: str,
+        topics: dict[str, str],
+        events: Iterator[tuple[str, bytes, bytes]],
+        rate: float = 1500.0,
+    ) -> None:
+        super().__init__(daemon=True)
+        self._topics = topics
+        self._events = events
+        self._rate = rate
+        self._closing = threading.Event()
+        self.written = 0
+        self.lost: list[Any] = []
+        self._producer = Producer(
+            {
+                "bootstrap.servers": bootstrap,
+                "enable.idempotence": True,
+                "partitioner": "murmur2_random",
+                "linger.ms": 20,
+                "log_level": 0,
+                "delivery.timeout.ms": 240_000,
+            }
+        )
+
+    def run(self) -> None:
+        began = time.monotonic()
+        while not self._closing.is_set():
+            due = int((time.monotonic() - began) * self._rate) - self.written
+            for _ in range(due):
+                self._write()
+            self._producer.poll(0)
+            self._closing.wait(0.02)
+
+    def _write(self) -> None:
+        topic, key, value = next(self._events)
+        self._producer.produce(self._topics[topic], key=key, value=value, on_delivery=self._told)
+        self.written += 1
+
+    def _told(self, error: Any, _message: Any) -> None:
+        if error is not None:
+            self.lost.append(error)
+
+    def close(self) -> None:
+        self._closing.set()
+        self.join()
+        assert self._producer.flush(240) == 0
+        assert not self.lost
+
+
+class Run:
+    """One application on one broker: its inputs, workers and what they committed."""
+
+    def __init__(self, bootstrap: str, app_id: str, folder: Path, **settings: Any) -> None:
+        self.bootstrap = bootstrap
+        self.topics = {topic: f"{app_id}-{topic}" for topic in LOGICAL}
+        self.settings = ChaosSettings(
+            app_id=app_id,
+            bootstrap_servers=[bootstrap],
+            partitions=4,
+            topics=self.topics,
+            **settings,
+        )
+        self.folder = folder
+        self.workers: list[Worker] = []
+
+    def __enter__(self) -> Run:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        for worker in self.workers:
+            worker.end()
+            if error is not None:
+                print(f"==== {worker.name}\n{worker.said()[-6000:]}")
+
+    def worker(self, name: str, **changes: Any) -> Worker:
+        settings = replace(self.settings, **changes)
+        worker = Worker(settings, self.folder, f"{settings.app_id}-{name}")
+        self.workers.append(worker)
+        worker.start()
+        return worker
+
+    # -- what Kafka has
+
+    def read(self, topic: str) -> Iterator[Any]:
+        """Every committed record of a topic, by partition and offset."""
+        consumer = Consumer(
+            {
+                "bootstrap.servers": self.bootstrap,
+                "group.id": "chaos-reader",
+                "enable.auto.commit": False,
+                "enable.partition.eof": True,
+                "isolation.level": "read_committed",
+                "log_level": 0,
+            }
+        )
+        try:
+            partitions = range(self.settings.partitions)
+            consumer.assign([TopicPartition(topic, p, OFFSET_BEGINNING) for p in partitions])
+            ended: set[int] = set()
+            while len(ended) < self.settings.partitions:
+                for message in consumer.consume(10_000, 1.0):
+                    if message.error() is None:
+                        yield message
+                    else:
+                        ended.add(message.partition())
+        finally:
+            consumer.close()
+
+    def table(self, name: str) -> dict[tuple[int, bytes], bytes]:
+        """A changelog as it would be restored, without checkpoints."""
+        rows: dict[tuple[int, bytes], bytes] = {}
+        for message in self.read(f"{self.settings.app_id}-{name}"):
+            key = (message.partition(), message.key())
+            if message.value() is None:
+                rows.pop(key, None)
+            elif message.key() != b"checkpoint":
+                rows[key] = message.value()
+        return rows
+
+    def committed(self) -> dict[tuple[str, int], int]:
+        admin = AdminClient({"bootstrap.servers": self.bootstrap, "log_level": 0})
+        group = self.settings.app_id
+        (asked,) = admin.list_consumer_group_offsets([ConsumerGroupTopicPartitions(group)]).values()
+        return {(tp.topic, tp.partition): tp.offset for tp in asked.result(30).topic_partitions}
+
+    def unread(self) -> int:
+        """Records in the inputs, the internal one included, that no commit covers yet."""
+        committed = self.committed()
+        names = [*self.topics.values(), f"{self.settings.app_id}-forwarded"]
+        return sum(
+            message.offset() >= committed.get((name, message.partition()), 0)
+            for name in names
+            for message in self.read(name)
+        )
+
+    def settle(self, within_s: float = 120) -> None:
+        """Wait until everything that was written is committed."""
+        until("everything is read", lambda: self.unread() == 0, within_s, 1.0)
+
+
+def amounts(seed: int, keys: int = 500) -> Iterator[tuple[str, bytes, bytes]]:
+    """Events for the fake shard: some forwarded, a few that are none."""
+    chance = random.Random(seed)
+    while True:
+        topic = chance.choices(LOGICAL, (5, 1, 2, 1))[0]
+        key = f"k{chance.randrange(keys)}".encode()
+        value = str(chance.randrange(-50, 100))
+        if topic == "orders":
+            value += f">k{chance.randrange(keys)}"
+        if chance.random() < 0.001:
+            value = "none"
+        yield topic, key, value.encode()
+
+
+def expected_of(run: Run) -> tuple[dict[tuple[int, bytes], list[int]], set[tuple[str, int, int]]]:
+    """Sums and counts by (partition, topic and key), and dead letters, from the inputs alone."""
+    from kpi_windows.keys import partition_of
+
+    partitions = run.settings.partitions
+    sums: dict[tuple[int, bytes], list[int]] = {}
+    dead: set[tuple[str, int, int]] = set()
+
+    def add(partition: int, topic: str, key: bytes, amount: int) -> None:
+        of = sums.setdefault((partition, topic.encode() + b"/" + key), [0, 0])
+        of[0] += amount
+        of[1] += 1
+
+    for topic, name in run.topics.items():
+        for message in run.read(name):
+            amount, _, other = message.value().decode().partition(">")
+            try:
+                number = int(amount)
+            except ValueError:
+                dead.add((topic, message.partition(), message.offset()))
+                continue
+            add(message.partition(), topic, message.key(), number)
+            if other:
+                add(partition_of(other.encode(), partitions), "forwarded", other.encode(), number)
+    return sums, dead
+
+
+def assert_exact(run: Run) -> None:
+    """State, panes and dead letters are what one undisturbed pass makes of the inputs."""
+    sums, dead = expected_of(run)
+    state = {key: json.loads(value) for key, value in run.table("state").items()}
+    wrong = {k: (state.get(k), v) for k, v in sums.items() if state.get(k) != v}
+    assert not wrong, f"{len(wrong)} of {len(sums)} sums are wrong: {dict(list(wrong.items())[:5])}"
+    assert state.keys() == sums.keys()
+    panes = {(p, k.removeprefix(b"n/")): json.loads(v) for (p, k), v in run.table("panes").items()}
+    assert panes == state
+    letters = [json.loads(m.value()) for m in run.read(f"{run.settings.app_id}-dead-letters")]
+    found = [(letter["topic"], letter["partition"], letter["offset"]) for letter in letters]
+    assert len(found) == len(set(found)), "a dead letter came twice"
+    assert set(found) == dead
