@@ -1,0 +1,317 @@
+"""The guide's marketing KPIs that visits can give: who came, from where, and what they did.
+
+It must not know windows or panes; a KPI is a formula over facts.
+"""
+
+from __future__ import annotations
+
+from kpi_windows.amounts import DistinctCount, Quantile, count, seconds, where_of
+from kpi_windows.facts import CHAT, CLICK, DAY_PART, PAGE, PAGE_TIME, VISIT, VISITOR
+from kpi_windows.kpi import Better, Instead, Kpi, Reading, Unit
+from kpi_windows.relations import Whole
+
+VISIT_LABELS = ("source", "medium", "campaign", "device", "visitor")
+ORIGIN = ("source", "medium", "campaign")
+
+visits = count(VISIT, "visits", "visits")
+page_views = count(VISIT, "page_views", "page views")
+duration = seconds(count(VISIT, "duration_ms", "duration of visits"))
+visitors = DistinctCount(VISITOR, "seen", "different visitors")
+on_mobile = count(VISIT, "visits", "visits on mobile", device="mobile")
+mobile_visitors = DistinctCount(
+    VISITOR, "seen", "different visitors on mobile", where_of({"device": "mobile"})
+)
+paid_visits = count(VISIT, "visits", "visits from paid clicks", medium="paid")
+blog_visits = count(VISIT, "saw_blog", "visits that saw the blog")
+views = count(PAGE_TIME, "views", "page views")
+
+VISITS = Kpi(
+    id="visits",
+    title="Visits",
+    aliases=("Websiteverkeer", "Siteverkeer", "Sessions"),
+    group="marketing",
+    unit=Unit.COUNT,
+    better=Better.HIGHER,
+    formula=visits,
+    by=VISIT_LABELS,
+    beside={
+        "unique_visitors": Reading(
+            visitors, Unit.COUNT, ("device", "medium"),
+            note="Exact up to 2,048, then within about 0.8 %. A visitor seen with two devices or "
+            "mediums counts under both.",
+        ),
+        "unique_visitors_from_ads": Reading(
+            DistinctCount(
+                VISITOR, "seen", "different visitors from digital ads",
+                where_of({"medium": ("paid", "display")}),
+            ),
+            Unit.COUNT,
+            ("device",),
+            note="Mediums `paid` and `display`; from the guide's questions and answers.",
+        ),
+    },
+    note="A visit starts with any clickstream, cart or online-order event of a visitor after more "
+    "than 30 minutes (`visit_gap_ms`) of silence. A visitor is what `visitor_id` says: devices are "
+    "not stitched together, and no bots are filtered but events marked `is_bot` or `is_test`.",
+)  # fmt: skip
+
+NEW_VS_RETURNING_VISITORS = Kpi(
+    id="new_vs_returning_visitors",
+    title="New versus returning visitors",
+    aliases=(
+        "Nieuwe vs terugkerende bezoekers",
+        "Nieuwe bezoekers versus terugkerende bezoekers",
+    ),
+    group="marketing",
+    unit=Unit.COUNT,
+    better=Better.NEITHER,
+    formula=visits,
+    by=("visitor", "source", "medium", "campaign", "device"),
+    beside={
+        "new_share": Reading(
+            count(VISIT, "visits", "visits of new visitors", visitor="new") / visits, Unit.RATIO,
+            (*ORIGIN, "device"),
+        ),
+        "returning_share": Reading(
+            count(VISIT, "visits", "visits of returning visitors", visitor="returning") / visits,
+            Unit.RATIO,
+            (*ORIGIN, "device"),
+        ),
+    },
+    note="By `visitor`: new or returning. Not seen for 400 days (`new_again_ms`) is new again.",
+)  # fmt: skip
+
+TIME_ON_SITE = Kpi(
+    id="time_on_site",
+    title="Time on site",
+    aliases=("Tijd op de site", "Time on page"),
+    group="marketing",
+    unit=Unit.SECONDS,
+    better=Better.NEITHER,
+    formula=seconds(count(PAGE_TIME, "next_event_ms", "time to the visit's next event")) / views,
+    by=("page_type",),
+    definitions={
+        "next_page": Reading(
+            seconds(count(PAGE_TIME, "next_page_ms", "time to the visit's next page")) / views,
+            Unit.SECONDS,
+            note="Only another page ends the time on a page.",
+        ),
+    },
+    beside={
+        "total": Reading(
+            seconds(count(PAGE_TIME, "next_event_ms", "time to the visit's next event")),
+            Unit.SECONDS,
+        ),
+        "views": Reading(views, Unit.COUNT),
+    },
+    matures_after="visit_gap_ms",
+    note="Per page view. A visit's last page counts 0 unless heartbeats come. More is better on "
+    "a blog or landing page, less in the checkout.",
+)
+
+BOUNCE_RATE = Kpi(
+    id="bounce_rate",
+    title="Bounce rate",
+    aliases=("Afhaakpercentage", "Bouncepercentage"),
+    group="marketing",
+    unit=Unit.RATIO,
+    better=Better.LOWER,
+    formula=count(VISIT, "bounces", "visits with one page view and nothing else") / visits,
+    by=VISIT_LABELS,
+    definitions={
+        "not_engaged": Reading(
+            count(VISIT, "not_engaged", "visits not engaged") / visits,
+            Unit.RATIO,
+            note="GA4: shorter than 10 s (`engaged_ms`), fewer than two pages and no order.",
+        ),
+    },
+    matures_after="visit_gap_ms",
+    note="A visit without any page view is a visit, no bounce.",
+)
+
+PAGES_PER_VISIT = Kpi(
+    id="pages_per_visit",
+    title="Pages per visit",
+    aliases=("Paginabezoeken per bezoek",),
+    group="marketing",
+    unit=Unit.COUNT,
+    better=Better.NEITHER,
+    formula=page_views / visits,
+    by=VISIT_LABELS,
+    beside={"page_views": Reading(page_views, Unit.COUNT)},
+    matures_after="visit_gap_ms",
+)
+
+AVERAGE_VISIT_DURATION = Kpi(
+    id="average_visit_duration",
+    title="Average visit duration",
+    aliases=("Gemiddelde sessieduur", "Average session duration"),
+    group="marketing",
+    unit=Unit.SECONDS,
+    better=Better.HIGHER,
+    formula=duration / visits,
+    by=VISIT_LABELS,
+    beside={
+        "median": Reading(
+            seconds(Quantile(VISIT, "duration", "duration of visits", q=0.5)), Unit.SECONDS
+        ),
+        "p90": Reading(
+            seconds(Quantile(VISIT, "duration", "duration of visits", q=0.9)), Unit.SECONDS
+        ),
+    },
+    matures_after="visit_gap_ms",
+    note="From a visit's first event to its last.",
+)
+
+TRAFFIC_SOURCE = Kpi(
+    id="traffic_source",
+    title="Traffic source",
+    aliases=("Verkeersbron", "Verkeersbronnen"),
+    group="marketing",
+    unit=Unit.COUNT,
+    better=Better.NEITHER,
+    formula=visits,
+    by=(*ORIGIN, "device", "visitor"),
+    beside={"share": Reading(visits / Whole(visits, ORIGIN), Unit.RATIO)},
+    note="A visit's source is its first event's. Without one it is direct.",
+)
+
+MOBILE_TRAFFIC = Kpi(
+    id="mobile_traffic",
+    title="Mobile traffic",
+    aliases=("Mobiel siteverkeer",),
+    group="marketing",
+    unit=Unit.COUNT,
+    better=Better.HIGHER,
+    formula=on_mobile,
+    by=(*ORIGIN, "visitor"),
+    instead=(Instead(("device", *ORIGIN, "visitor"), visits),),
+    beside={
+        "share": Reading(
+            on_mobile / visits,
+            Unit.RATIO,
+            (*ORIGIN, "visitor"),
+            instead=(
+                Instead(("device", *ORIGIN, "visitor"), visits / Whole(visits, ("device",))),
+            ),
+        ),
+        "unique_visitors": Reading(
+            mobile_visitors, Unit.COUNT, ("medium",),
+            instead=(Instead(("device", "medium"), visitors, overlapping=True),),
+        ),
+        "unique_visitor_share": Reading(
+            mobile_visitors / visitors, Unit.RATIO, ("medium",),
+            instead=(
+                Instead(
+                    ("device", "medium"), visitors / Whole(visitors, ("device",)), overlapping=True
+                ),
+            ),
+        ),
+    },
+    note="Device `mobile`. By `device`, all devices are told.",
+)  # fmt: skip
+
+DAY_PART_TRAFFIC = Kpi(
+    id="day_part_traffic",
+    title="Traffic by part of the day",
+    aliases=("Dagdeel-monitoring",),
+    group="marketing",
+    unit=Unit.COUNT,
+    better=Better.NEITHER,
+    formula=count(DAY_PART, "visits", "visits"),
+    by=("weekday", "hour"),
+    beside={
+        "share": Reading(
+            count(DAY_PART, "visits", "visits")
+            / Whole(count(DAY_PART, "visits", "visits"), ("weekday", "hour")),
+            Unit.RATIO,
+        ),
+    },
+    note="By the shop's own clock; weekday 1 is Monday.",
+)
+
+CHATS_INITIATED = Kpi(
+    id="chats_initiated",
+    title="Chats initiated",
+    aliases=("Geïnitieerde chatsessies",),
+    group="marketing",
+    unit=Unit.COUNT,
+    better=Better.NEITHER,
+    formula=count(CHAT, "chats", "chats opened on the site"),
+    by=("page_type",),
+    beside={
+        "visit_share": Reading(
+            count(VISIT, "with_chat", "visits that opened a chat") / visits,
+            Unit.RATIO,
+            VISIT_LABELS,
+        ),
+    },
+)
+
+CLICKS = Kpi(
+    id="clicks",
+    title="Clicks",
+    aliases=("Klikken",),
+    group="marketing",
+    unit=Unit.COUNT,
+    better=Better.HIGHER,
+    formula=count(CLICK, "clicks", "clicks on links"),
+    by=("place",),
+)
+
+AVERAGE_CLICK_THROUGH_RATE = Kpi(
+    id="average_click_through_rate",
+    title="Average click-through rate",
+    aliases=("Gemiddelde CTR", "Gemiddelde click-through rate"),
+    group="marketing",
+    unit=Unit.RATIO,
+    better=Better.HIGHER,
+    formula=count(PAGE, "clicked", "visits that clicked a link on a page they saw")
+    / count(PAGE, "visits", "visits, by each page they saw"),
+    by=("page",),
+    matures_after="visit_gap_ms",
+    note="A visit and a page count once, however often the page was shown or clicked.",
+)
+
+PPC_TRAFFIC = Kpi(
+    id="ppc_traffic",
+    title="Pay-per-click traffic",
+    aliases=("PPC-verkeersvolume", "Pay-per-click (PPC) verkeersvolume"),
+    group="marketing",
+    unit=Unit.COUNT,
+    better=Better.HIGHER,
+    formula=paid_visits,
+    by=("source", "campaign", "device", "visitor"),
+    beside={"share": Reading(paid_visits / visits, Unit.RATIO)},
+    note="Medium `paid`: cpc, ppc, paid search and paid social.",
+)
+
+BLOG_TRAFFIC = Kpi(
+    id="blog_traffic",
+    title="Blog traffic",
+    aliases=("Blogverkeer",),
+    group="marketing",
+    unit=Unit.COUNT,
+    better=Better.HIGHER,
+    formula=blog_visits,
+    by=VISIT_LABELS,
+    beside={"share": Reading(blog_visits / visits, Unit.RATIO)},
+    note="Visits that saw a page of type `blog`.",
+)
+
+KPIS: tuple[Kpi, ...] = (
+    VISITS,
+    NEW_VS_RETURNING_VISITORS,
+    TIME_ON_SITE,
+    BOUNCE_RATE,
+    PAGES_PER_VISIT,
+    AVERAGE_VISIT_DURATION,
+    TRAFFIC_SOURCE,
+    MOBILE_TRAFFIC,
+    DAY_PART_TRAFFIC,
+    CHATS_INITIATED,
+    CLICKS,
+    AVERAGE_CLICK_THROUGH_RATE,
+    PPC_TRAFFIC,
+    BLOG_TRAFFIC,
+)

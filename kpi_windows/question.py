@@ -1,0 +1,71 @@
+"""A question about a KPI: which number, by which labels, of which label values, and how many.
+
+It must not know partitions; it asks the frame of a window.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from kpi_windows.formula import Labels, Where
+from kpi_windows.kpi import Kpi, UnknownNameError
+from kpi_windows.scope import Frame, WindowScope
+
+TOP = 50
+"""Values of a label that are told apart, unless asked otherwise."""
+
+Filter = Mapping[str, str | Sequence[str]]
+"""Label -> the value, or the values, that count."""
+
+
+class Question:
+    """A KPI's number, by labels, of some label values only."""
+
+    def __init__(
+        self,
+        kpi: Kpi,
+        window: str,
+        definition: str = "default",
+        by: Sequence[str] = (),
+        where: Filter | None = None,
+        top: int = TOP,
+    ) -> None:
+        self.kpi = kpi
+        self.definition = definition
+        self.by: Labels = tuple(by)
+        self.where: Where = _where(where or {})
+        self.top = top
+        reading = kpi.reading(definition)
+        if window not in reading.windows:
+            known = ", ".join(reading.windows)
+            raise UnknownNameError(f"{kpi.id} has no window {window!r}: use one of {known}")
+        try:
+            self.formula = reading.for_labels((*self.by, *dict(self.where)))
+        except UnknownNameError as error:
+            raise UnknownNameError(f"{kpi.id} is {error}") from None
+
+
+def groups(frame: Frame, asked: Question) -> tuple[Frame, list[Labels]]:
+    """The label sets to tell, in order, and the frame in which the others are folded."""
+    if not asked.by:
+        return frame, [()]
+    sizes = asked.formula.sizes(WindowScope(frame, dict.fromkeys(asked.by, "")))
+    kept: dict[str, frozenset[str]] = {}
+    for place, name in enumerate(asked.by):
+        totals: dict[str, float] = {}
+        for labels, size in sizes.items():
+            totals[labels[place]] = totals.get(labels[place], 0) + size
+        if len(totals) > asked.top:
+            foremost = sorted(totals, key=lambda value: (-totals[value], value))
+            kept[name] = frozenset(foremost[: asked.top])
+    if not kept:
+        return frame, sorted(sizes)
+    frame = frame.folded(kept)
+    return frame, sorted({frame.fold(asked.by, labels) for labels in sizes})
+
+
+def _where(where: Filter) -> Where:
+    return tuple(
+        (label, (values,) if isinstance(values, str) else tuple(values))
+        for label, values in sorted(where.items())
+    )

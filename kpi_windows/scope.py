@@ -1,0 +1,187 @@
+"""What formulas read: the merged panes of one window, by the labels that were asked for.
+
+It must not know KPIs.  A `Frame` is a window with its breakdown and filters; a `WindowScope` is a
+frame at one set of label values.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from kpi_windows.aggregators import merge
+from kpi_windows.facts import Fact
+from kpi_windows.formula import Labels, Where
+from kpi_windows.panes import SUMS, Cells, MergedPanes
+from kpi_windows.windows import Grid, is_calendar
+
+OTHER = "__other__"
+"""The value of a label under which all but the foremost are folded together."""
+
+
+@dataclass(frozen=True, eq=False)
+class Frame:
+    """A window: where its amounts are, by which labels, and of which label values only."""
+
+    panes: MergedPanes
+    grid: Grid
+    window: str
+    start_ms: int
+    end_ms: int
+    slot: Hashable = None
+    """Names the ranges that move along with the watermark; None for one that is asked for once."""
+    by: Labels = ()
+    where: Where = ()
+    kept: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    """Label -> the values that are told; others are `OTHER`."""
+    _read: dict[Hashable, Cells] = field(default_factory=dict)
+    _near: dict[bool, Frame] = field(default_factory=dict)
+
+    def previous(self, whole: bool) -> Frame:
+        """The window before."""
+        found = self._near.get(whole)
+        if found is None:
+            start_ms, end_ms = self._before(whole)
+            start_ms, end_ms = self.panes.reach(start_ms, end_ms)
+            slot = None if self.slot is None else (self.slot, whole)
+            found = replace(self, start_ms=start_ms, end_ms=end_ms, slot=slot, _read={}, _near={})
+            self._near[whole] = found
+        return found
+
+    def folded(self, kept: Mapping[str, frozenset[str]]) -> Frame:
+        """The same, with only these label values told."""
+        return replace(self, kept=kept, _read={}, _near={})
+
+    def fold(self, names: Labels, values: Labels) -> Labels:
+        """Label values as they are told."""
+        return tuple(
+            value if name not in self.kept or value in self.kept[name] else OTHER
+            for name, value in zip(names, values, strict=True)
+        )
+
+    def grouped(
+        self, fact: Fact, part: str, at: str, names: Labels, where: Mapping[str, Labels]
+    ) -> Cells:
+        """Cells of a part by `names`, filtered and folded; at: empty, or a level's start or end."""
+        key = (fact.name, part, at, names, tuple(where.items()))
+        found = self._read.get(key)
+        if found is None:
+            by = tuple(label for label in fact.labels if label in names or label in where)
+            cells = self._cells(fact, part, at, by)
+            if by != names or any(name in self.kept for name in names):
+                cells = self._regrouped(cells, by, names, where)
+            found = self._read[key] = cells
+        return found
+
+    def _before(self, whole: bool) -> tuple[int, int]:
+        if not is_calendar(self.window):
+            return 2 * self.start_ms - self.end_ms, self.start_ms
+        at_ms = max(self.start_ms, self.end_ms - 1)
+        if whole or self.end_ms == self.grid.whole(self.window, at_ms).end_ms:
+            return self.grid.previous_whole(self.window, at_ms)
+        return self.grid.previous(self.window, at_ms)
+
+    def _cells(self, fact: Fact, part: str, at: str, by: Labels) -> Cells:
+        if at:
+            at_ms = self.start_ms if at == "start" else self.end_ms
+            slot = None if self.slot is None else (self.slot, at)
+            return self.panes.level(fact, at_ms, by, slot)
+        return self.panes.cells(fact, self.start_ms, self.end_ms, by, part, self.slot)
+
+    def _regrouped(
+        self, cells: Cells, by: Labels, names: Labels, where: Mapping[str, Labels]
+    ) -> Cells:
+        filters = [(by.index(label), values) for label, values in where.items()]
+        places = [by.index(name) for name in names]
+        grouped: Cells = {}
+        for labels, cell in cells.items():
+            if all(labels[place] in values for place, values in filters):
+                key = self.fold(names, tuple(labels[place] for place in places))
+                into = grouped.get(key)
+                if into is None:
+                    into = grouped[key] = [type(amount)() for amount in cell]
+                merge(into, cell)
+        return grouped
+
+
+class WindowScope:
+    """A frame at one set of label values."""
+
+    __slots__ = ("_dropped", "_frame", "_labels")
+
+    def __init__(
+        self, frame: Frame, labels: Mapping[str, str], dropped: frozenset[str] = frozenset()
+    ) -> None:
+        self._frame = frame
+        self._labels = labels
+        self._dropped = dropped
+
+    @property
+    def window(self) -> str:
+        """The window's name."""
+        return self._frame.window
+
+    @property
+    def start_ms(self) -> int:
+        """Its first instant."""
+        return self._frame.start_ms
+
+    @property
+    def end_ms(self) -> int:
+        """The instant after its last."""
+        return self._frame.end_ms
+
+    def amount(self, fact: Fact, amount: str, where: Where) -> Any:
+        """A sum, histogram or distinct count; None where nothing was added."""
+        names = self._names(fact)
+        part, slot = _part(fact, amount)
+        cells = self._frame.grouped(fact, part, "", names, self._filters(fact, where))
+        cell = cells.get(tuple(self._labels[name] for name in names))
+        return None if cell is None else cell[slot]
+
+    def level(self, fact: Fact, amount: str, where: Where, at: str) -> int:
+        """The sum of everything before the window's `start` or `end`."""
+        names = self._names(fact)
+        _, slot = _part(fact, amount)
+        cells = self._frame.grouped(fact, SUMS, at, names, self._filters(fact, where))
+        cell = cells.get(tuple(self._labels[name] for name in names))
+        return 0 if cell is None else cell[slot]
+
+    def rise(self, fact: Fact, histogram: str) -> int:
+        """The largest sum of a histogram's counts from its first bucket on, 0 or more."""
+        return self._frame.panes.rise(fact, self.start_ms, self.end_ms, histogram)
+
+    def cells(self, fact: Fact, amount: str, at: str, where: Where) -> dict[Labels, Any]:
+        """An amount by the labels that are asked for."""
+        part, slot = _part(fact, amount)
+        names = self._names(fact)
+        cells = self._frame.grouped(fact, part, at, names, self._filters(fact, where))
+        return {labels: cell[slot] for labels, cell in cells.items() if cell[slot]}
+
+    def table(self, fact: Fact, amount: str, by: Labels) -> dict[Labels, Any]:
+        """An amount by any labels."""
+        part, slot = _part(fact, amount)
+        cells = self._frame.grouped(fact, part, "", by, self._filters(fact, ()))
+        return {labels: cell[slot] for labels, cell in cells.items() if cell[slot]}
+
+    def previous(self, whole: bool) -> WindowScope:
+        """The window before: over the same elapsed time, or all of it."""
+        return WindowScope(self._frame.previous(whole), self._labels, self._dropped)
+
+    def without(self, labels: Labels) -> WindowScope:
+        """The same, whatever these labels are."""
+        return WindowScope(self._frame, self._labels, self._dropped | set(labels))
+
+    def _names(self, fact: Fact) -> Labels:
+        by = self._frame.by
+        return tuple(name for name in by if name in fact.labels and name not in self._dropped)
+
+    def _filters(self, fact: Fact, where: Where) -> dict[str, Labels]:
+        given = self._frame.where
+        names = set(fact.labels) - self._dropped
+        return {name: values for name, values in given if name in names} | dict(where)
+
+
+def _part(fact: Fact, amount: str) -> tuple[str, int]:
+    return (SUMS, fact.sums.index(amount)) if amount in fact.sums else (amount, 0)

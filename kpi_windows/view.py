@@ -1,0 +1,270 @@
+"""The whole shop: merges what the partitions committed, and says the value of any KPI.
+
+It must not know how commits reach it, nor the clock: now is the watermark.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+from kpi_windows.codec import Checkpoint, unpack_checkpoint
+from kpi_windows.definitions import HOUR_MS, Definitions
+from kpi_windows.events import TOPICS
+from kpi_windows.formula import Node, number, ratio_of
+from kpi_windows.kpi import Column, Kpi, Row, UnknownNameError
+from kpi_windows.panes import MergedPanes
+from kpi_windows.question import TOP, Filter, Question, groups
+from kpi_windows.scope import OTHER, Frame, WindowScope
+from kpi_windows.windows import Grid
+
+__all__ = ["OTHER", "Law", "Rows", "Value", "View"]
+
+_FRAMES = 512
+
+
+class Value(NamedTuple):
+    """A KPI in one window, for one set of labels."""
+
+    kpi: str
+    window: str
+    definition: str
+    labels: dict[str, str]
+    value: float | None
+    """None: a denominator is 0, or the amounts weren't kept yet when the window began."""
+    numerator: float | None
+    denominator: float | None
+    start_ms: int
+    end_ms: int
+    ripe: bool
+    """False: the window is so young that its events may not have ended yet."""
+
+
+class Rows(NamedTuple):
+    """The foremost rows of a table KPI."""
+
+    kpi: str
+    window: str
+    columns: tuple[Column, ...]
+    rows: list[Row]
+    overflow: int
+    """Things that were counted, but not told apart: there were too many."""
+    start_ms: int
+    end_ms: int
+
+
+class Law(NamedTuple):
+    """What went into a topic and what became of it; `holds` always."""
+
+    topic: str
+    taken_in: int
+    outcomes: dict[str, int]
+
+    @property
+    def holds(self) -> bool:
+        """In = accepted + duplicate + late + future + rejected."""
+        return self.taken_in == sum(self.outcomes.values())
+
+
+class View:
+    """Merged panes of all partitions, and KPIs over them."""
+
+    def __init__(self, definitions: Definitions) -> None:
+        self.definitions = definitions
+        self.grid = Grid(definitions.zone)
+        self.checkpoints: dict[int, Checkpoint] = {}
+        """The last of each partition."""
+        self.panes = MergedPanes(self.grid)
+        self._frames: dict[object, Frame] = {}
+
+    # ------------------------------------------------------------------ what comes in
+
+    def apply(
+        self, partition: int, panes: Sequence[tuple[bytes, bytes | None]], checkpoint: bytes
+    ) -> None:
+        """Takes in one committed cut of a partition: all of its records, or none."""
+        self.checkpoints[partition] = unpack_checkpoint(checkpoint)
+        self.panes.apply(partition, panes)
+        self._moved()
+
+    def forget(self, partition: int) -> None:
+        """Drops all that a partition told: it will be told anew."""
+        self.checkpoints.pop(partition, None)
+        self.panes.forget(partition)
+        self._moved()
+
+    def _moved(self) -> None:
+        self._frames.clear()
+        latest_ms = max(self.watermarks_ms.values(), default=None)
+        if latest_ms is not None:  # what the furthest partition may have dropped is not read
+            minute_ms = latest_ms - self.definitions.minute_panes_ms
+            hour_ms = latest_ms - self.definitions.hour_panes_ms
+            self.panes.oldest_minute_ms = minute_ms - minute_ms % HOUR_MS + HOUR_MS
+            self.panes.oldest_hour_ms = hour_ms - hour_ms % HOUR_MS + HOUR_MS
+
+    # ------------------------------------------------------------------ where time stands
+
+    @property
+    def watermarks_ms(self) -> dict[int, int]:
+        """The watermark of each partition that has one."""
+        return {
+            partition: checkpoint.watermark_ms
+            for partition, checkpoint in self.checkpoints.items()
+            if checkpoint.watermark_ms is not None
+        }
+
+    @property
+    def watermark_ms(self) -> int | None:
+        """How far event time has come in all partitions; None before the first event."""
+        return min(self.watermarks_ms.values(), default=None)
+
+    def lagging(self, behind_ms: int) -> list[int]:
+        """Partitions that are further than this behind the furthest one."""
+        watermarks_ms = self.watermarks_ms
+        latest_ms = max(watermarks_ms.values(), default=0)
+        return sorted(p for p, at_ms in watermarks_ms.items() if latest_ms - at_ms > behind_ms)
+
+    def matures_ms(self, kpi: Kpi) -> int:
+        """For how long a window of the KPI must be over until it's ripe."""
+        return getattr(self.definitions, kpi.matures_after) if kpi.matures_after else 0
+
+    def ripe_at_ms(self, kpi: Kpi) -> int | None:
+        """The latest time at which a window of the KPI is ripe."""
+        watermark_ms = self.watermark_ms
+        return None if watermark_ms is None else watermark_ms - self.matures_ms(kpi)
+
+    # ------------------------------------------------------------------ questions
+
+    def evaluate(
+        self,
+        kpi: Kpi,
+        window: str,
+        *,
+        at_ms: int | None = None,
+        by: Sequence[str] = (),
+        where: Filter | None = None,
+        definition: str = "default",
+        previous: bool = False,
+        top: int = TOP,
+    ) -> list[Value]:
+        """The KPI in the window at a time (absent: the watermark), one value a set of labels.
+
+        `previous`: in the window before it, over the same elapsed local time.  Raises
+        `UnknownNameError` for a window, label or definition that the KPI doesn't have.
+        """
+        asked = Question(kpi, window, definition, by, where, top)
+        watermark_ms = self.watermark_ms
+        if watermark_ms is None:
+            return []
+        at_ms = watermark_ms if at_ms is None else at_ms
+        frame = self._frame(window, *self.grid.window(window, at_ms), asked, watermark_ms - at_ms)
+        if previous:
+            frame, at_ms = frame.previous(whole=False), frame.start_ms
+        return list(self._values(frame, asked, min(at_ms, frame.end_ms)))
+
+    def query(
+        self,
+        kpi: Kpi,
+        window: str,
+        from_ms: int,
+        to_ms: int,
+        *,
+        by: Sequence[str] = (),
+        where: Filter | None = None,
+        definition: str = "default",
+        top: int = TOP,
+    ) -> list[Value]:
+        """The KPI in each period from a time to a time, oldest first; the last one to date."""
+        asked = Question(kpi, window, definition, by, where, top)
+        watermark_ms = self.watermark_ms
+        if watermark_ms is None:
+            return []
+        told: list[Value] = []
+        now_ms = watermark_ms - watermark_ms % 60_000 + 60_000
+        for start_ms, end_ms in self.grid.periods(window, from_ms, min(to_ms, now_ms)):
+            frame = self._frame(window, start_ms, min(end_ms, now_ms), asked, None)
+            told += self._values(frame, asked, min(watermark_ms, end_ms))
+        return told
+
+    def table(
+        self,
+        kpi: Kpi,
+        window: str,
+        k: int = 20,
+        *,
+        at_ms: int | None = None,
+        where: Filter | None = None,
+    ) -> Rows:
+        """The K foremost rows of a KPI that is a table."""
+        if kpi.table is None:
+            raise UnknownNameError(f"{kpi.id} has no table")
+        asked = Question(kpi, window, where=where)
+        at_ms = self.watermark_ms if at_ms is None else at_ms
+        if at_ms is None:
+            return Rows(kpi.id, window, kpi.table.columns, [], 0, 0, 0)
+        frame = self._frame(window, *self.grid.window(window, at_ms), asked, None)
+        rows, overflow = kpi.table.rows(WindowScope(frame, {}))
+        return Rows(
+            kpi.id, window, kpi.table.columns, rows[:k], overflow, frame.start_ms, frame.end_ms
+        )
+
+    def laws(self) -> list[Law]:
+        """What became of all events so far, by topic."""
+        laws: list[Law] = []
+        for topic in TOPICS:
+            outcomes: dict[str, int] = {}
+            for checkpoint in self.checkpoints.values():
+                for outcome, count in checkpoint.counts.get(topic, {}).items():
+                    outcomes[outcome] = outcomes.get(outcome, 0) + count
+            taken_in = outcomes.pop("in", sum(outcomes.values()))
+            laws.append(Law(topic, taken_in, outcomes))
+        return laws
+
+    # ------------------------------------------------------------------ inside
+
+    def _frame(
+        self, window: str, start_ms: int, end_ms: int, asked: Question, lag_ms: int | None
+    ) -> Frame:
+        key = (window, start_ms, end_ms, lag_ms, asked.by, asked.where)
+        found = self._frames.get(key)
+        if found is None:
+            start_ms, end_ms = self.panes.reach(start_ms, end_ms)
+            slot = None if lag_ms is None else (window, lag_ms)
+            found = Frame(
+                self.panes, self.grid, window, start_ms, end_ms, slot, asked.by, asked.where
+            )
+            if len(self._frames) >= _FRAMES:
+                self._frames.clear()
+            self._frames[key] = found
+        return found
+
+    def _values(self, frame: Frame, asked: Question, known_ms: int) -> Iterator[Value]:
+        """The values of a frame of which events are known up to a time."""
+        kpi = asked.kpi
+        watermark_ms = self.watermark_ms or 0
+        ripe = known_ms <= watermark_ms - self.matures_ms(kpi)
+        is_kept = self._since_ms(asked.formula) <= frame.start_ms
+        frame, told = groups(frame, asked)
+        ratio = ratio_of(asked.formula)
+        for group in told:
+            labels = dict(zip(asked.by, group, strict=True))
+            scope = WindowScope(frame, labels)
+            value = asked.formula.value(scope) if is_kept else None
+            over, under = (part.value(scope) for part in ratio) if ratio else (value, None)
+            yield Value(
+                kpi.id, frame.window, asked.definition, labels, number(value),
+                number(over) if is_kept else None, number(under) if is_kept else None,
+                frame.start_ms, frame.end_ms, ripe,
+            )  # fmt: skip
+
+    def _since_ms(self, formula: Node) -> int:
+        """From when on all amounts of a formula have been kept."""
+        names = {fact.name for fact in formula.facts()}
+        return max(
+            (
+                checkpoint.since_ms.get(name, 0)
+                for checkpoint in self.checkpoints.values()
+                for name in names
+            ),
+            default=0,
+        )
