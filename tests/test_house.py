@@ -29,7 +29,7 @@ NOT_PURE = frozenset(
 )
 NOT_PURE_CALLS = frozenset({"open", "print", "input", "breakpoint", "exec", "eval"})
 # Somebody's home, or a folder that only one machine had.
-MACHINE_PATH = re.compile(r"(?<![\w.])/(?:(?:home|Users|root|work)/|tmp/\w)[\w./-]*|\.pyenv\b")
+MACHINE_PATH = re.compile(r"(?<![\w.])/(?:(?:home|Users|root|work)/|tmp/\w)[\w./-]*|[.]pyenv\b")
 CLOCK_READS = frozenset({"now", "utcnow", "today"})
 
 
