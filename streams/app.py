@@ -8,13 +8,14 @@ from collections.abc import Sequence
 from typing import Any
 
 import faust
+from aiokafka import TopicPartition
 
 from streams.agents import add_agents
 from streams.commits import CommitHook, Commits
 from streams.restore import Held, PartitionStats, Restorer, ShardFactory
 from streams.tables import ShardStore, ShardTable, ShardTables
 from streams.topics import EngineSettings, Names
-from streams.transport import Transport
+from streams.transport import Offsets, Transport
 
 log = logging.getLogger(__name__)
 
@@ -34,8 +35,10 @@ class ShopApp(faust.App):
     draining = False
     mundane_level = "debug"
 
-    def __init__(self, settings: EngineSettings, **options: Any) -> None:
+    def __init__(self, settings: EngineSettings, *, embedded: bool, **options: Any) -> None:
         self.shop = settings
+        # The markers that end transactions in the embedded broker's log have no checksum.
+        self.consumer_options = {**settings.kafka_options, "check_crcs": not embedded}
         self.names = Names.of(settings)
         super().__init__(settings.app_id, **options)
         self.ended = asyncio.Event()
@@ -55,6 +58,11 @@ class ShopApp(faust.App):
     def queued(self) -> int:
         """Batches that were handed out and not yet taken by an agent."""
         return sum(channel.queue.qsize() for channel in self.topics)
+
+    async def offsets(self, tps: list[TopicPartition]) -> dict[TopicPartition, Offsets]:
+        """What the broker knows of source partitions."""
+        thread = self.consumer.thread
+        return await thread.run(thread.offsets(tps))
 
     def fail(self, error: BaseException) -> None:
         """No more commits from this step on; the process is to end and start anew."""
@@ -85,11 +93,16 @@ class ShopApp(faust.App):
 
 
 def build_app(
-    settings: EngineSettings, shard_factory: ShardFactory, on_commit: Sequence[CommitHook] = ()
+    settings: EngineSettings,
+    shard_factory: ShardFactory,
+    on_commit: Sequence[CommitHook] = (),
+    *,
+    embedded: bool = False,
 ) -> ShopApp:
     """A worker's app, not yet started; call it inside the loop that will run it."""
     app = ShopApp(
         settings,
+        embedded=embedded,
         broker=[f"kafka://{server}" for server in settings.bootstrap_servers],
         broker_commit_interval=settings.commit_interval_s,
         consumer_group_instance_id=settings.instance_id,
@@ -105,11 +118,6 @@ def build_app(
     )
     app.table = app.tables.add(ShardTable(app, name="shards"))
     app.commits = Commits(app, tuple(on_commit))
-    app.restorer = Restorer(settings, app.names, shard_factory, lambda tps: _offsets(app, tps))
+    app.restorer = Restorer(settings, app.names, shard_factory, app.offsets, app.consumer_options)
     add_agents(app)
     return app
-
-
-async def _offsets(app: ShopApp, tps: list[Any]) -> Any:
-    thread = app.consumer.thread
-    return await thread.run(thread.offsets(tps))

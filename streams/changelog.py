@@ -40,9 +40,12 @@ class Committed(NamedTuple):
 
 
 def reader(
-    bootstrap_servers: Sequence[str], kafka_options: Mapping[str, Any], *, wait_ms: int
+    bootstrap_servers: Sequence[str], options: Mapping[str, Any], *, wait_ms: int
 ) -> AIOKafkaConsumer:
-    """A consumer of committed records, outside any group, that begins at the beginning."""
+    """A consumer of committed records, outside any group, that begins at the beginning.
+
+    `options` are aiokafka's, such as `kafka_options` of the settings.
+    """
     return AIOKafkaConsumer(
         bootstrap_servers=list(bootstrap_servers),
         isolation_level="read_committed",
@@ -50,13 +53,13 @@ def reader(
         enable_auto_commit=False,
         fetch_max_wait_ms=wait_ms,
         max_partition_fetch_bytes=_PARTITION_FETCH,
-        **kafka_options,
+        **options,
     )
 
 
 async def read_to_end(
     bootstrap_servers: Sequence[str],
-    kafka_options: Mapping[str, Any],
+    options: Mapping[str, Any],
     tps: Iterable[TopicPartition],
     load: Callable[[Batch], None],
     *,
@@ -68,7 +71,7 @@ async def read_to_end(
     without progress. Cancelling it is safe at any time.
     """
     tps = list(tps)
-    consumer = reader(bootstrap_servers, kafka_options, wait_ms=_RESTORE_WAIT_MS)
+    consumer = reader(bootstrap_servers, options, wait_ms=_RESTORE_WAIT_MS)
     await consumer.start()
     try:
         consumer.assign(tps)
@@ -105,7 +108,7 @@ def _unread(consumer: AIOKafkaConsumer, tps: Iterable[TopicPartition]) -> list[T
 
 async def follow(
     bootstrap_servers: Sequence[str],
-    kafka_options: Mapping[str, Any],
+    options: Mapping[str, Any],
     topic: str,
     partitions: Iterable[int],
 ) -> AsyncIterator[Committed | None]:
@@ -114,7 +117,7 @@ async def follow(
     Yields `None` when nothing came for half a second, so that a follower can look after its
     clock. Records compacted away are missing; the newest of each key comes.
     """
-    consumer = reader(bootstrap_servers, kafka_options, wait_ms=_FOLLOW_WAIT_MS)
+    consumer = reader(bootstrap_servers, options, wait_ms=_FOLLOW_WAIT_MS)
     await consumer.start()
     try:
         tps = [TopicPartition(topic, partition) for partition in partitions]

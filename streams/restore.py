@@ -139,9 +139,15 @@ class Restorer:
     """Restores partitions of one application."""
 
     def __init__(
-        self, settings: EngineSettings, names: Names, factory: ShardFactory, ask: AskOffsets
+        self,
+        settings: EngineSettings,
+        names: Names,
+        factory: ShardFactory,
+        ask: AskOffsets,
+        consumer_options: Mapping[str, Any],
     ) -> None:
         self._settings = settings
+        self._options = consumer_options
         self._names = names
         self._factory = factory
         self._ask = ask
@@ -190,8 +196,7 @@ class Restorer:
         return Held(partition, shard, writer, start, positions, stats, arrived_ms)
 
     async def _load(self, partition: int, shard: ShardLike) -> tuple[int, dict[str, bytes | None]]:
-        names, settings = self._names, self._settings
-        tables = {names.state: STATE, names.panes: PANES}
+        tables = {self._names.state: STATE, self._names.panes: PANES}
         checkpoints: dict[str, bytes | None] = dict.fromkeys(tables)
         count = 0
 
@@ -208,7 +213,7 @@ class Restorer:
 
         tps = [TopicPartition(topic, partition) for topic in tables]
         try:
-            await read_to_end(settings.bootstrap_servers, settings.kafka_options, tps, load)
+            await read_to_end(self._settings.bootstrap_servers, self._options, tps, load)
         except TruncatedError as error:
             raise RefusedError(
                 f"State is lost: {error}, so older records were deleted instead of compacted. "

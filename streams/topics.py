@@ -11,12 +11,12 @@ import logging
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import msgspec
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
-from aiokafka.errors import IncompatibleBrokerVersion, KafkaError, for_code
+from aiokafka.errors import KafkaError, for_code
 
 log = logging.getLogger(__name__)
 
@@ -26,6 +26,7 @@ PANES = "panes"
 CHECKPOINT = b"checkpoint"
 
 _TOPIC_EXISTS = 36
+_EMBEDDED = "mockCluster"  # librdkafka's: it has no controller and creates no topics on request
 _PER_RECORD = str(4 << 20)
 _DAY_MS = 24 * 3600 * 1000
 
@@ -86,6 +87,13 @@ class EngineSettings(Protocol):
     def definitions(self) -> Any: ...
 
 
+class Cluster(NamedTuple):
+    """What `ensure` found: which topics it had to create, and whether the broker is embedded."""
+
+    created: list[str]
+    embedded: bool
+
+
 @dataclass(frozen=True)
 class Names:
     """The topics of one application; `inputs` maps logical names to Kafka's, forwarded included."""
@@ -124,11 +132,11 @@ class Names:
 
 async def ensure(
     settings: EngineSettings, *, create: bool = False, patience_s: float = 30
-) -> list[str]:
-    """Have all topics, visible, with equal partition counts; returns those it created.
+) -> Cluster:
+    """Have all topics, visible, with equal partition counts.
 
-    Without `create` a missing topic is refused, except on a broker that can't create topics on
-    request (the embedded one), where they appear on first use. Raises RefusedError or UnreachableError.
+    Without `create` a missing topic is refused, except on the embedded broker, where topics appear
+    on first use. Raises RefusedError or UnreachableError.
     """
     names = Names.of(settings)
     admin = AIOKafkaAdminClient(
@@ -140,12 +148,24 @@ async def ensure(
     where = ", ".join(settings.bootstrap_servers)
     try:
         await admin.start()
-        missing = [t for t in names.all() if t not in await _counts(admin, None)]
-        if missing:
-            await _create(admin, settings, names, missing, really=create)
-        await _until_visible(admin, names, patience_s)
+        there = await _counts(admin, None)
+        cluster = await admin.describe_cluster()
+        embedded = cluster["cluster_id"].startswith(_EMBEDDED)
+        missing = [topic for topic in names.all() if topic not in there]
+        if missing and embedded:
+            await admin.describe_topics(missing)  # it makes what it is asked about
+        elif missing and not create:
+            raise RefusedError(
+                f"Missing in Kafka: {', '.join(missing)}. `kpi topics` creates them "
+                f"with {settings.partitions} partitions each."
+            )
+        elif missing:
+            copies = min(3, len(cluster["brokers"]))
+            await _create(admin, names, missing, settings.partitions, copies)
+        await _until_led(admin, names, patience_s)
         _check_counts(await _counts(admin, names.all()), names, settings.partitions)
-        await _check_compaction(admin, names)
+        if not embedded:
+            await _check_compaction(admin, names)
     except (TimeoutError, KafkaError, OSError) as error:
         raise UnreachableError(
             f"No Kafka broker answers at {where} ({error or type(error).__name__}). "
@@ -153,46 +173,42 @@ async def ensure(
         ) from error
     finally:
         await admin.close()
-    return missing
+    return Cluster(missing, embedded)
 
 
 async def _counts(admin: Any, topics: Iterable[str] | None) -> dict[str, int]:
-    """Partitions with a leader, by topic; `None` asks for every topic and creates none."""
+    """Partitions by topic; `None` asks for every topic and creates none."""
     found = await admin.describe_topics(None if topics is None else list(topics))
-    return {
-        t["topic"]: sum(p["leader"] >= 0 for p in t["partitions"]) for t in found if t["partitions"]
-    }
+    return {topic["topic"]: len(topic["partitions"]) for topic in found if topic["partitions"]}
 
 
 async def _create(
-    admin: Any, settings: EngineSettings, names: Names, missing: Sequence[str], *, really: bool
+    admin: Any, names: Names, missing: Sequence[str], partitions: int, copies: int
 ) -> None:
-    brokers = (await admin.describe_cluster())["brokers"]
-    new = [
-        NewTopic(t, settings.partitions, min(3, len(brokers)), topic_configs=dict(names.config(t)))
-        for t in missing
-    ]
-    try:
-        answer = await admin.create_topics(new, validate_only=not really)
-    except IncompatibleBrokerVersion:
-        await admin.describe_topics(list(missing))  # an embedded broker makes what is asked for
-        return
-    if not really:
-        raise RefusedError(
-            f"Missing in Kafka: {', '.join(missing)}. `kpi topics` creates them "
-            f"with {settings.partitions} partitions each."
-        )
+    new = [NewTopic(t, partitions, copies, topic_configs=dict(names.config(t))) for t in missing]
+    answer = await admin.create_topics(new)
     for topic, code, *why in answer.topic_errors:
         if code not in (0, _TOPIC_EXISTS):
             raise RefusedError(f"Kafka did not create {topic}: {for_code(code).__name__} {why}")
 
 
-async def _until_visible(admin: Any, names: Names, patience_s: float) -> None:
+async def _until_led(admin: Any, names: Names, patience_s: float) -> None:
+    """Wait until every partition of every topic has a leader, and so can be read and written."""
     deadline = time.monotonic() + patience_s
-    while hidden := set(names.all()) - (await _counts(admin, names.all())).keys():
+    while True:
+        found = await admin.describe_topics(names.all())
+        led = {t["topic"] for t in found if t["partitions"] and _is_led(t["partitions"])}
+        if not (waiting := set(names.all()) - led):
+            return
         if time.monotonic() > deadline:
-            raise RefusedError(f"Not visible {patience_s:g} s after creation: {', '.join(hidden)}")
+            raise UnreachableError(
+                f"No leader after {patience_s:g} s: {', '.join(sorted(waiting))}"
+            )
         await asyncio.sleep(0.1)
+
+
+def _is_led(partitions: Iterable[Mapping[str, Any]]) -> bool:
+    return all(partition["leader"] >= 0 for partition in partitions)
 
 
 def _check_counts(counts: Mapping[str, int], names: Names, wanted: int) -> None:
@@ -209,11 +225,7 @@ def _check_counts(counts: Mapping[str, int], names: Names, wanted: int) -> None:
 
 async def _check_compaction(admin: Any, names: Names) -> None:
     wanted = [ConfigResource(ConfigResourceType.TOPIC, t) for t in (names.state, names.panes)]
-    try:
-        answers = await admin.describe_configs(wanted)
-    except (IncompatibleBrokerVersion, KafkaError) as error:
-        log.debug("The broker doesn't tell its topics' configuration: %r", error)
-        return
+    answers = await admin.describe_configs(wanted)
     for _code, _why, _kind, topic, entries in (r for a in answers for r in a.resources):
         policy = next((e[1] for e in entries if e[0] == "cleanup.policy"), "compact")
         if policy != "compact":

@@ -81,7 +81,7 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
             session_timeout_ms=int(shop.session_timeout_s * 1000),
             heartbeat_interval_ms=int(shop.heartbeat_s * 1000),
             rebalance_timeout_ms=60_000,
-            **shop.kafka_options,
+            **app.consumer_options,
         )
 
     async def run(self, work: Coroutine[Any, Any, _T]) -> _T:
@@ -164,6 +164,9 @@ class Consumer(driver.Consumer):
         self,
         timeout: float,  # noqa: ASYNC109 - Faust's name for it
     ) -> AsyncIterator[tuple[TP, Message]]:
+        if self.app.draining:
+            await asyncio.sleep(timeout)  # nothing is taken in any more
+            return
         if not self.flow_active:
             await self.wait(self.can_resume_flow)
         generation = self.app.consumer_generation_id

@@ -15,6 +15,8 @@ import time
 from collections.abc import Callable, Sequence
 from typing import NoReturn
 
+from aiokafka.errors import ProducerFenced
+
 from streams.app import ShopApp, build_app
 from streams.commits import CommitHook
 from streams.restore import ShardFactory
@@ -28,17 +30,38 @@ EXIT_REFUSED = 78  # sysexits' EX_CONFIG: trying again can't help
 
 _STOP_PATIENCE_S = 15.0
 _STEADY_S = 60.0
-_QUIET = ("faust", "mode", "aiokafka", "kafka", "asyncio")
+_SAY_AGAIN_S = 10.0
+_LIBRARIES = ("faust", "mode", "aiokafka", "kafka", "asyncio")
+
+
+class _SayOnce(logging.Filter):
+    """Lets a message of a library pass once in a while: a broker that is away fills no disk."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._said: dict[tuple[str, str], float] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if not record.name.startswith(_LIBRARIES):
+            return True
+        kind = (record.name, str(record.msg))
+        now = time.monotonic()
+        if now - self._said.get(kind, -_SAY_AGAIN_S) < _SAY_AGAIN_S:
+            return False
+        self._said[kind] = now
+        return True
 
 
 def log_readably(level: int = logging.INFO) -> None:
-    """One line a message; of the libraries only warnings."""
+    """One line a message; of the libraries only warnings, and the same one not too often."""
     logging.basicConfig(
         level=level,
         format="%(asctime)s %(levelname)-7s %(name)s: %(message)s",
         stream=sys.stderr,
     )
-    for name in _QUIET:
+    for handler in logging.getLogger().handlers:
+        handler.addFilter(_SayOnce())
+    for name in _LIBRARIES:
         logging.getLogger(name).setLevel(max(level, logging.WARNING))
 
 
@@ -80,8 +103,8 @@ async def _run(
 ) -> int:
     stop = _stop_signals()
     try:
-        await ensure(settings, create=create_topics)
-        app = build_app(settings, shard_factory, on_commit)
+        cluster = await ensure(settings, create=create_topics)
+        app = build_app(settings, shard_factory, on_commit, embedded=cluster.embedded)
         starting = asyncio.ensure_future(app.start())
         starting.add_done_callback(lambda task: _started(app, task, started))
         await _first(stop.wait(), app.ended.wait())
@@ -89,6 +112,9 @@ async def _run(
             raise app.failed
         log.info("stopping: one last commit, then leaving the group")
         await asyncio.wait_for(app.drain(), _STOP_PATIENCE_S)
+    except ProducerFenced:
+        log.warning("another worker has taken over a partition of this one; nothing was written")
+        return EXIT_FAILED
     except (RefusedError, UnreachableError) as error:
         log.error("%s", error)
         return EXIT_REFUSED if isinstance(error, RefusedError) else EXIT_FAILED
