@@ -21,7 +21,7 @@ setup: $(STAMP) ## create .venv with everything, once (again when the pins chang
 
 $(STAMP): pyproject.toml constraints.txt
 	@$(if $(PYTHON),$(PYTHON),false) -c '$(SUPPORTED)' 2>/dev/null || { \
-		echo "This needs Python 3.11, 3.12 or 3.13; found: $$(python3 --version 2>&1)."; \
+		echo "This needs Python 3.11, 3.12 or 3.13; found: $$($(or $(PYTHON),python3) --version 2>&1 | head -n 1)."; \
 		echo "Install one, or name it: make setup PYTHON=/path/to/python3.12"; exit 1; }
 	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); \
 		echo "Python has no venv module here. On Debian or Ubuntu: apt-get install python3-venv"; exit 1; }
