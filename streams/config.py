@@ -15,18 +15,19 @@ from typing import Any
 
 from kpi_windows.definitions import Definitions
 from kpi_windows.events import TOPICS as EVENTS
+from kpi_windows.windows import WINDOWS
 from streams import kinds
 from streams.settings import (
     BY_VARIABLE,
     INSIDE,
     SECTIONS,
-    WINDOWS,
     ConfigError,
     Exporter,
     Kafka,
     Log,
     Setting,
     Settings,
+    Worker,
 )
 
 __all__ = ["ConfigError", "Settings", "load", "nearest"]
@@ -158,6 +159,7 @@ def _build(
         shop_name=name,
         definitions=Definitions(**shop),
         kafka=Kafka(**values["kafka"]),
+        worker=Worker(**values["worker"]),
         exporter=Exporter(**values["exporter"]),
         log=Log(**values["log"]),
         path=file,
@@ -172,6 +174,7 @@ def _check(settings: Settings, where: str) -> None:
         ("kafka", "topics", kafka.topics, tuple(EVENTS)),
         ("shop", "lateness", settings.definitions.lateness_ms, ("default", *EVENTS)),
         ("exporter", "windows", exporter.windows, WINDOWS),
+        ("exporter", "breakdown_windows", exporter.breakdown_windows, WINDOWS),
     ):
         for name in names:
             if name not in known:

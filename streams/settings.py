@@ -12,10 +12,9 @@ from typing import Any, NamedTuple
 
 from kpi_windows.definitions import Definitions
 from kpi_windows.events import TOPICS as EVENTS
+from kpi_windows.windows import WINDOWS
 from streams import kinds
 from streams.kinds import Kind
-
-WINDOWS = ("5m", "1h", "24h", "7d", "30d", "hour", "day", "week", "month", "quarter", "year")
 
 
 class ConfigError(Exception):
@@ -67,8 +66,16 @@ class Kafka:
     """After this the broker gives up a transaction whose worker is gone."""
     instance_id: str = setting("", kinds.TEXT)
     """Static membership: a name for this worker alone; it may be away for `session_timeout`."""
-    web_port: int = setting(0, kinds.PORT)
-    """Of the worker's own metrics and health; 0 takes any free one."""
+
+
+@dataclass(frozen=True)
+class Worker:
+    """Where a worker tells how it does: `/metrics` of its own, and `/healthz`."""
+
+    host: str = setting("127.0.0.1", kinds.TEXT)
+    """The address to listen on."""
+    port: int = setting(9_465, kinds.PORT)
+    """The port to listen on; when it is taken, and with 0, any free one, which is logged."""
 
 
 @dataclass(frozen=True)
@@ -85,6 +92,8 @@ class Exporter:
     """Windows on `/metrics`; the API has all of them always."""
     breakdowns: bool = setting(True, kinds.FLAG)
     """Whether `/metrics` has the values by each label too, and not only the totals."""
+    breakdown_windows: tuple[str, ...] = setting(("1h", "24h", "day", "week", "month"), kinds.WORDS)
+    """Windows of those."""
     top_labels: int = setting(20, kinds.whole(1, 10_000))
     """Values of a label on `/metrics`, by size; the rest is summed under `__other__`."""
     max_series: int = setting(50_000, kinds.whole(100, 10_000_000))
@@ -155,6 +164,7 @@ def _of_shop() -> Iterator[Setting]:
 SECTIONS: dict[str, tuple[Setting, ...]] = {
     "shop": tuple(_of_shop()),
     "kafka": tuple(_of("kafka", Kafka)),
+    "worker": tuple(_of("worker", Worker)),
     "exporter": tuple(_of("exporter", Exporter)),
     "log": tuple(_of("log", Log)),
 }
@@ -168,6 +178,7 @@ class Settings:
     shop_name: str = "Shop"
     definitions: Definitions = field(default_factory=Definitions)
     kafka: Kafka = field(default_factory=Kafka)
+    worker: Worker = field(default_factory=Worker)
     exporter: Exporter = field(default_factory=Exporter)
     log: Log = field(default_factory=Log)
     path: Path | None = None
@@ -212,7 +223,8 @@ class Settings:
 
     @property
     def web_port(self) -> int | None:
-        return self.kafka.web_port or None
+        """None: Faust's web server stays off, `[worker]` says where ours listens."""
+        return None
 
     @property
     def kafka_options(self) -> dict[str, Any]:

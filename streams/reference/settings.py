@@ -6,9 +6,15 @@ import inspect
 
 from kpi_windows.definitions import Definitions
 from streams.reference.docstrings import attribute_docs
-from streams.settings import SECTIONS, Exporter, Kafka, Log, Setting
+from streams.settings import SECTIONS, Exporter, Kafka, Log, Setting, Worker
 
-_SECTION_TYPES = {"shop": Definitions, "kafka": Kafka, "exporter": Exporter, "log": Log}
+_SECTION_TYPES = {
+    "shop": Definitions,
+    "kafka": Kafka,
+    "worker": Worker,
+    "exporter": Exporter,
+    "log": Log,
+}
 _SHOP_DOCS = {
     "name": "Shown on the page and the dashboards.",
     "currency": "All money is shown in it.",

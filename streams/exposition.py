@@ -1,0 +1,176 @@
+"""What Prometheus reads: collectors that look at the state when they are scraped.
+
+They must not keep gauges in step with anything; a series without a value is left out.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+
+from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector
+from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.exposition import choose_encoder
+from prometheus_client.registry import Collector
+
+from kpi_windows.catalogue import CATALOGUE
+from kpi_windows.kpi import Kpi
+from kpi_windows.view import Value, View
+from streams import metrics
+from streams.collectors import Sample, family
+from streams.follower import Whole
+from streams.metrics import Family
+
+
+class Budget:
+    """How many series may still be made, and which families didn't fit."""
+
+    def __init__(self, limit: int) -> None:
+        self.limit = limit
+        self.made = 0
+        self.left_out: list[str] = []
+
+    def room(self, family: Family, series: int) -> bool:
+        """Takes so many, or notes that the family doesn't fit."""
+        if self.made + series > self.limit:
+            self.left_out.append(family.name)
+            return False
+        self.made += series
+        return True
+
+
+class KpiCollector(Collector):
+    """All KPIs, totals first, then breakdowns while the limit allows."""
+
+    def __init__(self, whole: Whole) -> None:
+        self._whole = whole
+        self._exporter = whole.settings.exporter
+        self._families = {kpi.id: list(metrics.families_of(kpi)) for kpi in CATALOGUE.values()}
+
+    def describe(self) -> list[Metric]:
+        """Nothing: what there is depends on the state."""
+        return []
+
+    def collect(self) -> Iterator[Metric]:
+        """Evaluates the catalogue."""
+        began = time.perf_counter()
+        budget = Budget(self._exporter.max_series)
+        ripe: list[Sample] = []
+        told: list[Metric] = []
+        if self._whole.view.watermark_ms is not None and self._whole.ready:
+            for kpi in CATALOGUE.values():
+                told += self._totals(kpi, budget, ripe)
+            if self._exporter.breakdowns:
+                for kpi in CATALOGUE.values():
+                    told += self._breakdowns(kpi, budget)
+                    told += self._table(kpi, budget)
+        yield from told
+        yield family(metrics.RIPE, ripe)
+        yield family(metrics.EXPOSED, [((), budget.made)])
+        yield family(metrics.LIMIT, [((), budget.limit)])
+        yield family(metrics.LEFT_OUT, (((name,), 1) for name in budget.left_out))
+        yield family(metrics.SCRAPE, [((), time.perf_counter() - began)])
+
+    def _windows(self, kpi: Kpi, definition: str) -> list[str]:
+        known = kpi.reading(definition).windows
+        return [window for window in self._exporter.windows if window in known]
+
+    def _broken_down(self, kpi: Kpi, definition: str = "default") -> list[str]:
+        known = kpi.reading(definition).windows
+        return [window for window in self._exporter.breakdown_windows if window in known]
+
+    def _totals(self, kpi: Kpi, budget: Budget, ripe: list[Sample]) -> Iterator[Metric]:
+        view = self._whole.view
+        for definition in kpi.readings:
+            values: dict[str, list[Value]] = {"value": [], "previous": [], "ripe": []}
+            for window in self._windows(kpi, definition):
+                now = view.evaluate(kpi, window, definition=definition)
+                values["value"] += now
+                values["previous"] += view.evaluate(
+                    kpi, window, definition=definition, previous=True
+                )
+                if kpi.matures_after:
+                    values["ripe"] += _ripe(view, kpi, window, definition)
+                    if definition == "default":
+                        ripe += [((kpi.id, window), float(value.ripe)) for value in now]
+            for each in self._families[kpi.id]:
+                if each.definition == definition and not each.labels:
+                    yield from _kpi_family(each, _samples(each, values), budget)
+
+    def _breakdowns(self, kpi: Kpi, budget: Budget) -> Iterator[Metric]:
+        view, top = self._whole.view, self._exporter.top_labels
+        for definition, reading in kpi.readings.items():
+            for label in reading.all_labels:
+                values = [
+                    value
+                    for window in self._broken_down(kpi, definition)
+                    for value in view.evaluate(
+                        kpi, window, by=(label,), definition=definition, top=top
+                    )
+                ]
+                for each in self._families[kpi.id]:
+                    if each.definition == definition and each.labels == (label,):
+                        yield from _kpi_family(each, _samples(each, {"value": values}), budget)
+
+    def _table(self, kpi: Kpi, budget: Budget) -> Iterator[Metric]:
+        if kpi.table is None:
+            return
+        names = [column.name for column in kpi.table.columns]
+        tables = [
+            self._whole.view.table(kpi, window, self._exporter.top_labels)
+            for window in self._broken_down(kpi)
+        ]
+        for each in self._families[kpi.id]:
+            if each.part not in names:
+                continue
+            places = [names.index(label) for label in each.labels]
+            samples = [
+                ((table.window, *(str(row[place]) for place in places)), float(cell))
+                for table in tables
+                for row in table.rows
+                if (cell := row[names.index(each.part)]) is not None
+            ]
+            yield from _kpi_family(each, samples, budget)
+
+
+def _ripe(view: View, kpi: Kpi, window: str, definition: str) -> list[Value]:
+    at_ms = view.ripe_at_ms(kpi)
+    return view.evaluate(kpi, window, at_ms=at_ms, definition=definition)
+
+
+_FIELD = {"numerator": "numerator", "denominator": "denominator"}
+
+
+def _samples(each: Family, values: dict[str, list[Value]]) -> list[Sample]:
+    source = values.get(each.part if each.part in ("previous", "ripe") else "value", [])
+    number = _FIELD.get(each.part, "value")
+    return [
+        ((value.window, *(value.labels[label] for label in each.labels)), amount)
+        for value in source
+        if (amount := getattr(value, number)) is not None
+    ]
+
+
+def _kpi_family(each: Family, samples: list[Sample], budget: Budget) -> Iterator[Metric]:
+    if samples and budget.room(each, len(samples)):
+        made = GaugeMetricFamily(each.name, each.help, labels=("window", *each.labels))
+        for labels, value in samples:
+            made.add_metric(labels, value)
+        yield made
+
+
+def registry(*collectors: Collector) -> CollectorRegistry:
+    """The collectors, and what Python tells of the process."""
+    made = CollectorRegistry(auto_describe=False)
+    for collector in collectors:
+        made.register(collector)
+    ProcessCollector(registry=made)
+    PlatformCollector(registry=made)
+    GCCollector(registry=made)
+    return made
+
+
+def scrape(made: CollectorRegistry, accept: str = "") -> tuple[bytes, str]:
+    """The page and its content type, in the format that was asked for."""
+    encoder, content_type = choose_encoder(accept)
+    return encoder(made), content_type

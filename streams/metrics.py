@@ -1,0 +1,266 @@
+"""Every series that is exported: its name, kind, unit, labels and meaning.
+
+Those of the KPIs follow from the catalogue; the processor's own are listed here.  It must not
+know how values are read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from kpi_windows.formula import ratio_of
+from kpi_windows.kpi import Column, Kpi, Unit
+from streams.settings import Exporter
+
+
+class Series(NamedTuple):
+    """A metric family of the processor's own."""
+
+    name: str
+    kind: str
+    """`gauge`, `counter`, `histogram` or `summary`."""
+    unit: str
+    labels: tuple[str, ...]
+    meaning: str
+
+
+EVENTS = Series(
+    "kpi_processor_events_total", "counter", "events", ("topic", "outcome"),
+    "What became of the events: accepted, duplicate, late, future or rejected.",
+)  # fmt: skip
+TAKEN_IN = Series(
+    "kpi_processor_taken_in_total", "counter", "events", ("topic",),
+    "Events that came in.",
+)  # fmt: skip
+UNACCOUNTED = Series(
+    "kpi_processor_unaccounted_events", "gauge", "events", ("topic",),
+    "Came in − the sum of all outcomes: 0 at rest, always.",
+)  # fmt: skip
+FORWARDED = Series(
+    "kpi_processor_forwarded_total", "counter", "facts", ("what",),
+    "Facts for another key's partition: sent, applied there; messages that came under another "
+    "key: misrouted (sent on), arrived.",
+)  # fmt: skip
+IN_FLIGHT = Series(
+    "kpi_processor_forwards_in_flight", "gauge", "facts", (),
+    "Sent − applied: 0 at rest.",
+)  # fmt: skip
+WATERMARK = Series(
+    "kpi_processor_watermark_timestamp_seconds", "gauge", "seconds since 1970", ("partition",),
+    "How far event time has come.",
+)  # fmt: skip
+BEHIND = Series(
+    "kpi_processor_partition_behind_seconds", "gauge", "seconds", ("partition",),
+    "Its watermark is this far behind the foremost partition's.",
+)  # fmt: skip
+LAGGING = Series(
+    "kpi_processor_partitions_behind", "gauge", "partitions", (),
+    "Partitions more than a minute behind; values lack their newest events.",
+)  # fmt: skip
+ARRIVAL = Series(
+    "kpi_processor_newest_arrival_timestamp_seconds", "gauge", "seconds since 1970",
+    ("partition",), "When the newest event that values contain had arrived in Kafka.",
+)  # fmt: skip
+APPLIED = Series(
+    "kpi_processor_applied_timestamp_seconds", "gauge", "seconds since 1970", ("partition",),
+    "When this exporter last took in a commit of the partition.",
+)  # fmt: skip
+COMMITS = Series(
+    "kpi_processor_checkpoints_total", "counter", "commits", ("partition",),
+    "Commits of the partition, ever.",
+)  # fmt: skip
+POSITION = Series(
+    "kpi_processor_position", "gauge", "offset", ("topic", "partition"),
+    "The next offset that the state will take.",
+)  # fmt: skip
+DELAY = Series(
+    "kpi_processor_visible_delay_seconds", "histogram", "seconds", (),
+    "From an event's arrival in Kafka to its values being visible here, estimated by commit.",
+)  # fmt: skip
+READY = Series(
+    "kpi_exporter_ready", "gauge", "0 or 1", (),
+    "All partitions have been read to their end.",
+)  # fmt: skip
+RESTORE = Series(
+    "kpi_exporter_restore_seconds", "gauge", "seconds", (),
+    "From start until ready.",
+)  # fmt: skip
+EXPOSED = Series(
+    "kpi_exporter_series", "gauge", "series", (),
+    "KPI series in this scrape.",
+)  # fmt: skip
+LIMIT = Series(
+    "kpi_exporter_series_limit", "gauge", "series", (),
+    "The most KPI series that a scrape may have ([exporter] max_series).",
+)  # fmt: skip
+LEFT_OUT = Series(
+    "kpi_exporter_left_out", "gauge", "1", ("family",),
+    "A breakdown that didn't fit under the limit.",
+)  # fmt: skip
+SCRAPE = Series(
+    "kpi_exporter_collect_seconds", "gauge", "seconds", (),
+    "How long it took to evaluate all KPIs for this scrape.",
+)  # fmt: skip
+RIPE = Series(
+    "kpi_window_ripe", "gauge", "0 or 1", ("kpi", "window"),
+    "0 while the window is so young that what it counts may not have ended (only of KPIs that "
+    "need time to ripen; their `_ripe` families end early enough).",
+)  # fmt: skip
+
+EXPORTER = (
+    EVENTS, TAKEN_IN, UNACCOUNTED, FORWARDED, IN_FLIGHT, WATERMARK, BEHIND, LAGGING, ARRIVAL,
+    APPLIED, COMMITS, POSITION, DELAY, READY, RESTORE, EXPOSED, LIMIT, LEFT_OUT, SCRAPE, RIPE,
+)  # fmt: skip
+
+BATCHES = Series(
+    "kpi_worker_batches_total", "counter", "batches", ("partition",),
+    "Batches taken from Kafka since the partition was assigned.",
+)  # fmt: skip
+TAKEN = Series(
+    "kpi_worker_events_total", "counter", "events", ("partition",),
+    "Records taken from Kafka since the partition was assigned; by batches: the batch size.",
+)  # fmt: skip
+REWINDS = Series(
+    "kpi_worker_rewinds_total", "counter", "rewinds", ("partition",),
+    "Batches fetched again because one before them was missing.",
+)  # fmt: skip
+COMMIT = Series(
+    "kpi_worker_commit_seconds", "summary", "seconds", ("partition",),
+    "Commits since the partition was assigned, and how long they took.",
+)  # fmt: skip
+LAST_COMMIT = Series(
+    "kpi_worker_last_commit_seconds", "gauge", "seconds", ("partition",),
+    "How long the last commit took.",
+)  # fmt: skip
+COMMITTED = Series(
+    "kpi_worker_commit_timestamp_seconds", "gauge", "seconds since 1970", ("partition",),
+    "When the last commit was.",
+)  # fmt: skip
+WRITTEN = Series(
+    "kpi_worker_records_written_total", "counter", "records", ("partition",),
+    "Records written to changelogs and forwards since the partition was assigned.",
+)  # fmt: skip
+DEAD = Series(
+    "kpi_worker_dead_letters_total", "counter", "events", ("partition",),
+    "Dead letters written since the partition was assigned.",
+)  # fmt: skip
+RESTORED = Series(
+    "kpi_worker_restore_seconds", "gauge", "seconds", ("partition",),
+    "How long it took to restore the partition.",
+)  # fmt: skip
+RESTORED_RECORDS = Series(
+    "kpi_worker_restore_records", "gauge", "records", ("partition",),
+    "Records read to restore the partition.",
+)  # fmt: skip
+LAG = Series(
+    "kpi_worker_lag", "gauge", "records", ("topic", "partition"),
+    "Records in Kafka that the state hasn't taken yet.",
+)  # fmt: skip
+KEPT = Series(
+    "kpi_worker_state_entries", "gauge", "entries", ("partition", "what"),
+    "Size of the state: visitors, orders, customers, tickets, and cells of the panes.",
+)  # fmt: skip
+WORKER = (
+    BATCHES, TAKEN, REWINDS, COMMIT, LAST_COMMIT, COMMITTED, WRITTEN, DEAD, RESTORED,
+    RESTORED_RECORDS, LAG, KEPT,
+)  # fmt: skip
+"""Beside Python's `process_…`: `changes(process_start_time_seconds[1h])` are the restarts."""
+
+
+class Family(NamedTuple):
+    """A metric family of a KPI."""
+
+    name: str
+    definition: str
+    part: str
+    """`value`, `numerator`, `denominator`, `previous`, `ripe`, or a table's column."""
+    labels: tuple[str, ...]
+    """Beside `window`."""
+    unit: str
+    help: str
+
+
+def metric_name(kpi: Kpi, definition: str, part: str = "", by: str = "") -> str:
+    """`kpi_<id>[_<definition>][_<part>][_by_<label>][_<unit>]`.
+
+    A numerator and a denominator have no unit of their own.
+    """
+    whole = kpi.metric(definition)
+    unit = kpi.reading(definition).unit.value
+    end = f"_{unit}" if unit and whole.endswith(f"_{unit}") else ""
+    name = whole.removesuffix(end)
+    if part in ("numerator", "denominator"):
+        name, end = f"{name}_{part}", ""
+    elif part:
+        name = f"{name}_{part}"
+    return f"{name}_by_{by}{end}" if by else f"{name}{end}"
+
+
+_PARTS = {
+    "previous": "the same in the window before, over the same elapsed time",
+    "ripe": "the same in the latest window that is ripe",
+    "numerator": "what is above the line",
+    "denominator": "what is below the line",
+}
+
+
+def families_of(kpi: Kpi) -> Iterator[Family]:
+    """All families of a KPI, breakdowns last."""
+    for definition, reading in kpi.readings.items():
+        parts = ["", "previous"]
+        parts += ["ripe"] if kpi.matures_after else []
+        ratio = ratio_of(reading.formula) is not None
+        parts += ["numerator", "denominator"] if ratio else []
+        for part in parts:
+            yield _family(kpi, definition, part, "")
+    for definition, reading in kpi.readings.items():
+        ratio = ratio_of(reading.formula) is not None
+        for label in reading.all_labels:
+            for part in ["", *(["numerator", "denominator"] if ratio else [])]:
+                yield _family(kpi, definition, part, label)
+    if kpi.table is not None:
+        texts = tuple(column.name for column in kpi.table.columns if column.unit is None)
+        for column in kpi.table.columns:
+            if column.unit is not None:
+                yield _column(kpi, column, texts)
+
+
+def _family(kpi: Kpi, definition: str, part: str, by: str) -> Family:
+    reading = kpi.reading(definition)
+    words = kpi.title if definition == "default" else f"{kpi.title} ({definition})"
+    if part:
+        words += f": {_PARTS[part]}"
+    if by:
+        words += f", by {by}"
+    unit = "" if part in ("numerator", "denominator") else reading.unit.value
+    labels = (by,) if by else ()
+    name = metric_name(kpi, definition, part, by)
+    return Family(name, definition, part or "value", labels, unit, words)
+
+
+def _column(kpi: Kpi, column: Column, texts: tuple[str, ...]) -> Family:
+    unit = column.unit.value if column.unit else ""
+    name = f"kpi_{kpi.id}_table_{column.name}"
+    if unit and not name.endswith(f"_{unit}"):
+        name += f"_{unit}"
+    words = f"{kpi.title}: {column.name} of the foremost rows"
+    return Family(name, "default", column.name, texts, unit, words)
+
+
+UNITS = {
+    Unit.RATIO.value: "0..1",
+    Unit.MONEY.value: "the shop's currency",
+    Unit.SECONDS.value: "seconds",
+    Unit.DAYS.value: "days",
+    Unit.SCORE.value: "points",
+    Unit.COUNT.value: "",
+}
+
+
+def bounds(exporter: Exporter) -> str:
+    """What bounds the number of series, in words."""
+    return (
+        f"At most {exporter.max_series:,} KPI series (`max_series`); of a label at most "
+        f"{exporter.top_labels} values, by size, the rest under `__other__` (`top_labels`)."
+    )
