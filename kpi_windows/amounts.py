@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any
 
 from kpi_windows.facts import Fact
 from kpi_windows.formula import Node, Number, Scale, Scope, Sizes, Where
@@ -41,10 +40,9 @@ class OfFact(Node):
         """What is kept by the day needs windows of whole days."""
         return not self.fact.daily or window in WHOLE_DAYS
 
-    def sizes(self, scope: Scope) -> Sizes:
-        """Its own amounts."""
-        cells = scope.cells(self.fact, self.amount, "", self.where)
-        return {labels: _size(amount) for labels, amount in cells.items()}
+    def sizes(self, scope: Scope) -> Iterator[Sizes]:
+        """Its own."""
+        yield scope.sizes(self.fact, self.amount, "", self.where)
 
     def has_label(self, label: str) -> bool:
         """Of the fact, and not held fast by `where`."""
@@ -121,10 +119,9 @@ class Level(OfFact):
         """The height."""
         return scope.level(self.fact, self.amount, self.where, self.at)
 
-    def sizes(self, scope: Scope) -> Sizes:
+    def sizes(self, scope: Scope) -> Iterator[Sizes]:
         """Its heights."""
-        cells = scope.cells(self.fact, self.amount, self.at, self.where)
-        return {labels: _size(amount) for labels, amount in cells.items()}
+        yield scope.sizes(self.fact, self.amount, self.at, self.where)
 
     def text(self) -> str:
         """`level(fact.amount, end)`."""
@@ -138,6 +135,10 @@ class Level(OfFact):
 @dataclass(frozen=True)
 class ForPeriod(OfFact):
     """An amount that is kept by kind of period, of the kind that the window is."""
+
+    def sizes(self, scope: Scope) -> Iterator[Sizes]:  # noqa: ARG002
+        """It has no labels but the period."""
+        return iter(())
 
     def value(self, scope: Scope) -> Number | None:
         """The sum under the window's own name."""
@@ -192,12 +193,6 @@ class Peak(Node):
     def words(self) -> str:
         """Of what it is the peak."""
         return f"highest, by the minute, of {self.start.words()} and after"
-
-
-def _size(amount: Any) -> float:
-    if isinstance(amount, Distinct):
-        return amount.value()
-    return abs(sum(amount.values())) if isinstance(amount, dict) else abs(amount)
 
 
 def money(fact: Fact, amount: str, said: str = "", **where: str | tuple[str, ...]) -> Node:

@@ -21,7 +21,7 @@ Where = tuple[tuple[str, tuple[str, ...]], ...]
 
 Labels = tuple[str, ...]
 Sizes = dict[Labels, float]
-"""Label values -> how much there is of them, to see which are the foremost."""
+"""Label values -> how much there is of an amount, to see which are the foremost."""
 
 
 class Scope(Protocol):
@@ -48,8 +48,8 @@ class Scope(Protocol):
     def rise(self, fact: Fact, histogram: str) -> int:
         """The largest sum of a histogram's counts from its first bucket on, 0 or more."""
 
-    def cells(self, fact: Fact, amount: str, at: str, where: Where) -> dict[Labels, Any]:
-        """An amount by the labels that are asked for; `at` is empty, or a level's time."""
+    def sizes(self, fact: Fact, amount: str, at: str, where: Where) -> Sizes:
+        """How much of an amount by the labels that are asked for; `at`: empty, or a level's."""
 
     def table(self, fact: Fact, amount: str, by: Labels) -> dict[Labels, Any]:
         """An amount by any labels."""
@@ -96,13 +96,10 @@ class Node:
         for part in self.below():
             yield from part.facts()
 
-    def sizes(self, scope: Scope) -> Sizes:
-        """Which label values there are, each with its amount in the first part that has it."""
-        told: Sizes = {}
-        for part in reversed(self.below()):  # of a division the denominator first: it's the volume
-            for labels, size in part.sizes(scope).items():
-                told.setdefault(labels, size)
-        return told
+    def sizes(self, scope: Scope) -> Iterator[Sizes]:
+        """Which label values its amounts have, and how much of each, amount by amount."""
+        for part in self.below():
+            yield from part.sizes(scope)
 
     def __add__(self, other: Node | int) -> Node:
         return Combined("+", self, _node(other))
@@ -161,6 +158,11 @@ class Combined(Node):
     def below(self) -> tuple[Node, ...]:
         """Both sides."""
         return self.left, self.right
+
+    def sizes(self, scope: Scope) -> Iterator[Sizes]:
+        """Of a division the denominator first: it is the volume."""
+        for part in (self.right, self.left) if self.operator == "/" else self.below():
+            yield from part.sizes(scope)
 
     def text(self) -> str:
         """With the parentheses that it needs."""

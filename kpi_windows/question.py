@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 
 from kpi_windows.formula import Labels, Where
 from kpi_windows.kpi import Kpi, UnknownNameError
-from kpi_windows.scope import Frame, WindowScope
+from kpi_windows.scope import OTHER, Frame, WindowScope
 
 TOP = 50
 """Values of a label that are told apart, unless asked otherwise."""
@@ -49,19 +49,18 @@ def groups(frame: Frame, asked: Question) -> tuple[Frame, list[Labels]]:
     """The label sets to tell, in order, and the frame in which the others are folded."""
     if not asked.by:
         return frame, [()]
-    sizes = asked.formula.sizes(WindowScope(frame, dict.fromkeys(asked.by, "")))
+    sizes = list(asked.formula.sizes(WindowScope(frame, dict.fromkeys(asked.by, ""))))
     kept: dict[str, frozenset[str]] = {}
     for place, name in enumerate(asked.by):
-        totals: dict[str, float] = {}
-        for labels, size in sizes.items():
-            totals[labels[place]] = totals.get(labels[place], 0) + size
-        if len(totals) > asked.top:
-            foremost = sorted(totals, key=lambda value: (-totals[value], value))
-            kept[name] = frozenset(foremost[: asked.top])
-    if not kept:
-        return frame, sorted(sizes)
-    frame = frame.folded(kept)
-    return frame, sorted({frame.fold(asked.by, labels) for labels in sizes})
+        foremost = frame.foremost(sizes, place, asked.top)
+        if foremost is not None:
+            kept[name] = foremost
+    if kept:
+        frame = frame.folded(kept)
+        if len(asked.by) == 1:
+            return frame, sorted((value,) for value in (*kept[asked.by[0]], OTHER))
+    told = {labels for each in sizes for labels in each}
+    return frame, sorted({frame.fold(asked.by, labels) for labels in told} if kept else told)
 
 
 def _where(where: Filter) -> Where:

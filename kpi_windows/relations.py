@@ -5,6 +5,7 @@ It must not know where cells come from; it asks a `Scope`.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -25,7 +26,7 @@ class Previous(Node):
         """The part's, there."""
         return self.part.value(scope.previous(self.whole))
 
-    def sizes(self, scope: Scope) -> Sizes:
+    def sizes(self, scope: Scope) -> Iterator[Sizes]:
         """What there was."""
         return self.part.sizes(scope.previous(self.whole))
 
@@ -61,9 +62,9 @@ class Whole(Node):
         """Also the labels that it doesn't look at."""
         return label in self.over or self.part.has_label(label)
 
-    def sizes(self, scope: Scope) -> Sizes:  # noqa: ARG002
-        """Nothing: it has the same value everywhere."""
-        return {}
+    def sizes(self, scope: Scope) -> Iterator[Sizes]:  # noqa: ARG002
+        """None: it has the same value everywhere."""
+        return iter(())
 
     def text(self) -> str:
         """`all(…)`."""

@@ -6,14 +6,16 @@ frame at one set of label values.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from heapq import nsmallest
 from typing import Any
 
 from kpi_windows.aggregators import merge
 from kpi_windows.facts import Fact
-from kpi_windows.formula import Labels, Where
+from kpi_windows.formula import Labels, Sizes, Where
 from kpi_windows.panes import SUMS, Cells, MergedPanes
+from kpi_windows.sketches import Distinct
 from kpi_windows.windows import Grid, is_calendar
 
 OTHER = "__other__"
@@ -35,23 +37,27 @@ class Frame:
     where: Where = ()
     kept: Mapping[str, frozenset[str]] = field(default_factory=dict)
     """Label -> the values that are told; others are `OTHER`."""
-    _read: dict[Hashable, Cells] = field(default_factory=dict)
-    _near: dict[bool, Frame] = field(default_factory=dict)
+    _read: dict[Hashable, Any] = field(default_factory=dict)
+    """What was asked before."""
 
     def previous(self, whole: bool) -> Frame:
         """The window before."""
-        found = self._near.get(whole)
+        key = ("previous", whole)
+        found: Frame | None = self._read.get(key)
         if found is None:
-            start_ms, end_ms = self._before(whole)
-            start_ms, end_ms = self.panes.reach(start_ms, end_ms)
+            start_ms, end_ms = self.panes.reach(*self._before(whole))
             slot = None if self.slot is None else (self.slot, whole)
-            found = replace(self, start_ms=start_ms, end_ms=end_ms, slot=slot, _read={}, _near={})
-            self._near[whole] = found
+            found = replace(self, start_ms=start_ms, end_ms=end_ms, slot=slot, _read={})
+            self._read[key] = found
         return found
 
     def folded(self, kept: Mapping[str, frozenset[str]]) -> Frame:
         """The same, with only these label values told."""
-        return replace(self, kept=kept, _read={}, _near={})
+        key = ("folded", tuple(kept.items()))
+        found: Frame | None = self._read.get(key)
+        if found is None:
+            found = self._read[key] = replace(self, kept=kept, _read={})
+        return found
 
     def fold(self, names: Labels, values: Labels) -> Labels:
         """Label values as they are told."""
@@ -65,13 +71,38 @@ class Frame:
     ) -> Cells:
         """Cells of a part by `names`, filtered and folded; at: empty, or a level's start or end."""
         key = (fact.name, part, at, names, tuple(where.items()))
-        found = self._read.get(key)
+        found: Cells | None = self._read.get(key)
         if found is None:
             by = tuple(label for label in fact.labels if label in names or label in where)
-            cells = self._cells(fact, part, at, by)
+            found = self._cells(fact, part, at, by)
             if by != names or any(name in self.kept for name in names):
-                cells = self._regrouped(cells, by, names, where)
-            found = self._read[key] = cells
+                found = self._regrouped(found, by, names, where)
+            self._read[key] = found
+        return found
+
+    def sizes(
+        self, fact: Fact, amount: str, at: str, names: Labels, where: Mapping[str, Labels]
+    ) -> Sizes:
+        """How much of an amount there is by `names`."""
+        key = ("sizes", fact.name, amount, at, names, tuple(where.items()))
+        found: Sizes | None = self._read.get(key)
+        if found is None:
+            part, slot = part_of(fact, amount)
+            cells = self.grouped(fact, part, at, names, where)
+            found = {labels: _size(cell[slot]) for labels, cell in cells.items() if cell[slot]}
+            self._read[key] = found
+        return found
+
+    def foremost(self, sizes: Sequence[Sizes], place: int, top: int) -> frozenset[str] | None:
+        """The values of a label to tell apart; None when there are no more than `top`.
+
+        The first amount ranks them: values that only later amounts have come after.  `sizes` are
+        those of this frame.
+        """
+        key = ("foremost", place, top, *map(id, sizes))  # they live as long as this frame
+        if key not in self._read:
+            self._read[key] = _foremost(sizes, place, top)
+        found: frozenset[str] | None = self._read[key]
         return found
 
     def _before(self, whole: bool) -> tuple[int, int]:
@@ -93,11 +124,14 @@ class Frame:
         self, cells: Cells, by: Labels, names: Labels, where: Mapping[str, Labels]
     ) -> Cells:
         filters = [(by.index(label), values) for label, values in where.items()]
-        places = [by.index(name) for name in names]
+        places = [(by.index(name), self.kept.get(name)) for name in names]
         grouped: Cells = {}
         for labels, cell in cells.items():
             if all(labels[place] in values for place, values in filters):
-                key = self.fold(names, tuple(labels[place] for place in places))
+                key = tuple(
+                    labels[place] if kept is None or labels[place] in kept else OTHER
+                    for place, kept in places
+                )
                 into = grouped.get(key)
                 if into is None:
                     into = grouped[key] = [type(amount)() for amount in cell]
@@ -135,7 +169,7 @@ class WindowScope:
     def amount(self, fact: Fact, amount: str, where: Where) -> Any:
         """A sum, histogram or distinct count; None where nothing was added."""
         names = self._names(fact)
-        part, slot = _part(fact, amount)
+        part, slot = part_of(fact, amount)
         cells = self._frame.grouped(fact, part, "", names, self._filters(fact, where))
         cell = cells.get(tuple(self._labels[name] for name in names))
         return None if cell is None else cell[slot]
@@ -143,7 +177,7 @@ class WindowScope:
     def level(self, fact: Fact, amount: str, where: Where, at: str) -> int:
         """The sum of everything before the window's `start` or `end`."""
         names = self._names(fact)
-        _, slot = _part(fact, amount)
+        _, slot = part_of(fact, amount)
         cells = self._frame.grouped(fact, SUMS, at, names, self._filters(fact, where))
         cell = cells.get(tuple(self._labels[name] for name in names))
         return 0 if cell is None else cell[slot]
@@ -152,16 +186,13 @@ class WindowScope:
         """The largest sum of a histogram's counts from its first bucket on, 0 or more."""
         return self._frame.panes.rise(fact, self.start_ms, self.end_ms, histogram)
 
-    def cells(self, fact: Fact, amount: str, at: str, where: Where) -> dict[Labels, Any]:
-        """An amount by the labels that are asked for."""
-        part, slot = _part(fact, amount)
-        names = self._names(fact)
-        cells = self._frame.grouped(fact, part, at, names, self._filters(fact, where))
-        return {labels: cell[slot] for labels, cell in cells.items() if cell[slot]}
+    def sizes(self, fact: Fact, amount: str, at: str, where: Where) -> Sizes:
+        """How much of an amount by the labels that are asked for."""
+        return self._frame.sizes(fact, amount, at, self._names(fact), self._filters(fact, where))
 
     def table(self, fact: Fact, amount: str, by: Labels) -> dict[Labels, Any]:
         """An amount by any labels."""
-        part, slot = _part(fact, amount)
+        part, slot = part_of(fact, amount)
         cells = self._frame.grouped(fact, part, "", by, self._filters(fact, ()))
         return {labels: cell[slot] for labels, cell in cells.items() if cell[slot]}
 
@@ -183,5 +214,27 @@ class WindowScope:
         return {name: values for name, values in given if name in names} | dict(where)
 
 
-def _part(fact: Fact, amount: str) -> tuple[str, int]:
+def part_of(fact: Fact, amount: str) -> tuple[str, int]:
+    """The part that an amount belongs to, and its slot there."""
     return (SUMS, fact.sums.index(amount)) if amount in fact.sums else (amount, 0)
+
+
+def _size(amount: Any) -> float:
+    if isinstance(amount, Distinct):
+        return amount.value()
+    return abs(sum(amount.values())) if isinstance(amount, dict) else float(abs(amount))
+
+
+def _foremost(sizes: Sequence[Sizes], place: int, top: int) -> frozenset[str] | None:
+    ranks: dict[str, tuple[int, float, str]] = {}
+    for order, each in enumerate(sizes):
+        totals: dict[str, float] = {}
+        for labels, size in each.items():
+            totals[labels[place]] = totals.get(labels[place], 0) - size
+        for value, total in totals.items():
+            ranks.setdefault(value, (order, total, value))
+        if len(ranks) > top:
+            break
+    if len(ranks) <= top:
+        return None
+    return frozenset(value for _, _, value in nsmallest(top, ranks.values()))
