@@ -50,7 +50,7 @@ class OfFact(Node):
 
     def text(self) -> str:
         """`fact.amount{label=value}`."""
-        told = ", ".join(f"{label}={'|'.join(values)}" for label, values in self.where)
+        told = ", ".join(f"{label}={' or '.join(values)}" for label, values in self.where)
         return f"{self.fact.name}.{self.amount}" + (f"{{{told}}}" if told else "")
 
     def words(self) -> str:

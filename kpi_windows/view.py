@@ -11,12 +11,13 @@ from typing import NamedTuple
 from kpi_windows.codec import Checkpoint, unpack_checkpoint
 from kpi_windows.definitions import HOUR_MS, Definitions
 from kpi_windows.events import TOPICS
+from kpi_windows.facts import Fact
 from kpi_windows.formula import Node, number, ratio_of
 from kpi_windows.kpi import Column, Kpi, Row, UnknownNameError
 from kpi_windows.panes import MergedPanes
 from kpi_windows.question import TOP, Filter, Question, groups
 from kpi_windows.scope import OTHER, Frame, WindowScope
-from kpi_windows.windows import Grid
+from kpi_windows.windows import Grid, Level
 
 __all__ = ["OTHER", "Law", "Rows", "Value", "View"]
 
@@ -75,7 +76,10 @@ class View:
         self.checkpoints: dict[int, Checkpoint] = {}
         """The last of each partition."""
         self.panes = MergedPanes(self.grid)
+        self.watermarks_ms: dict[int, int] = {}
+        """The watermark of each partition that has one."""
         self._frames: dict[object, Frame] = {}
+        self._since: dict[str, int] = {}
 
     # ------------------------------------------------------------------ what comes in
 
@@ -95,6 +99,12 @@ class View:
 
     def _moved(self) -> None:
         self._frames.clear()
+        self._since.clear()
+        self.watermarks_ms = {
+            partition: checkpoint.watermark_ms
+            for partition, checkpoint in self.checkpoints.items()
+            if checkpoint.watermark_ms is not None
+        }
         latest_ms = max(self.watermarks_ms.values(), default=None)
         if latest_ms is not None:  # what the furthest partition may have dropped is not read
             minute_ms = latest_ms - self.definitions.minute_panes_ms
@@ -105,24 +115,18 @@ class View:
     # ------------------------------------------------------------------ where time stands
 
     @property
-    def watermarks_ms(self) -> dict[int, int]:
-        """The watermark of each partition that has one."""
-        return {
-            partition: checkpoint.watermark_ms
-            for partition, checkpoint in self.checkpoints.items()
-            if checkpoint.watermark_ms is not None
-        }
-
-    @property
     def watermark_ms(self) -> int | None:
         """How far event time has come in all partitions; None before the first event."""
         return min(self.watermarks_ms.values(), default=None)
 
     def lagging(self, behind_ms: int) -> list[int]:
         """Partitions that are further than this behind the furthest one."""
-        watermarks_ms = self.watermarks_ms
-        latest_ms = max(watermarks_ms.values(), default=0)
-        return sorted(p for p, at_ms in watermarks_ms.items() if latest_ms - at_ms > behind_ms)
+        latest_ms = max(self.watermarks_ms.values(), default=0)
+        return sorted(
+            partition
+            for partition, at_ms in self.watermarks_ms.items()
+            if latest_ms - at_ms > behind_ms
+        )
 
     def matures_ms(self, kpi: Kpi) -> int:
         """For how long a window of the KPI must be over until it's ripe."""
@@ -202,7 +206,11 @@ class View:
         at_ms = self.watermark_ms if at_ms is None else at_ms
         if at_ms is None:
             return Rows(kpi.id, window, kpi.table.columns, [], 0, 0, 0)
-        frame = self._frame(window, *self.grid.window(window, at_ms), asked, None)
+        start_ms, end_ms = self.grid.window(window, at_ms)
+        since_ms = self._since_ms(kpi.formula)
+        if start_ms < since_ms:  # the first whole day that is kept
+            start_ms = min(self.grid.pane_end(Level.DAY, since_ms - 1), end_ms)
+        frame = self._frame(window, start_ms, end_ms, asked, None)
         rows, overflow = kpi.table.rows(WindowScope(frame, {}))
         return Rows(
             kpi.id, window, kpi.table.columns, rows[:k], overflow, frame.start_ms, frame.end_ms
@@ -258,13 +266,20 @@ class View:
             )  # fmt: skip
 
     def _since_ms(self, formula: Node) -> int:
-        """From when on all amounts of a formula have been kept."""
-        names = {fact.name for fact in formula.facts()}
-        return max(
-            (
-                checkpoint.since_ms.get(name, 0)
-                for checkpoint in self.checkpoints.values()
-                for name in names
-            ),
-            default=0,
-        )
+        """From when on all amounts of a formula are kept."""
+        return max((self._fact_since_ms(fact) for fact in formula.facts()), default=0)
+
+    def _fact_since_ms(self, fact: Fact) -> int:
+        """From when on a fact has been kept, and its days haven't expired."""
+        if fact.name not in self._since:
+            self._since[fact.name] = self._kept_since_ms(fact)
+        return self._since[fact.name]
+
+    def _kept_since_ms(self, fact: Fact) -> int:
+        told = [checkpoint.since_ms.get(fact.name, 0) for checkpoint in self.checkpoints.values()]
+        latest_ms = max(self.watermarks_ms.values(), default=0)
+        if fact.daily:
+            told.append(latest_ms - self.definitions.pair_panes_ms)
+        elif not fact.level:
+            told.append(latest_ms - self.definitions.day_panes_ms)
+        return max(told, default=0)

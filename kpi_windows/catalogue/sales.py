@@ -7,72 +7,43 @@ from __future__ import annotations
 
 from fractions import Fraction
 
-from kpi_windows.amounts import WHOLE_DAYS, DistinctCount, Entries, ForPeriod, Level, count, money
+from kpi_windows.amounts import WHOLE_DAYS, DistinctCount, Entries, count, money
 from kpi_windows.catalogue import tables
-from kpi_windows.facts import (
-    BUYER,
-    CART,
-    CATEGORY,
-    CUSTOMER,
-    CUSTOMER_PERIOD,
-    LINE,
-    ORDER,
-    PAGE,
-    PAIR,
-    SEQUENCE,
-    VISIT,
-    VISITOR,
+from kpi_windows.catalogue.customers import (
+    CHURN_RATE,
+    CUSTOMER_LIFETIME_VALUE,
+    CUSTOMER_RETENTION_RATE,
+    NEW_VS_RETURNING_ORDERS,
 )
-from kpi_windows.formula import Constant, Scale
+from kpi_windows.catalogue.terms import (
+    GOODS,
+    SELLER,
+    VISIT_LABELS,
+    converted,
+    cost,
+    discounts,
+    gross,
+    line_cost,
+    line_discounts,
+    line_gross,
+    line_net,
+    line_orders,
+    line_refunds,
+    net,
+    orders,
+    overhead,
+    production,
+    refunds,
+    shipping,
+    tax,
+    units,
+    visitors,
+    visits,
+    wages,
+)
+from kpi_windows.facts import CART, CATEGORY, ORDER, PAGE, PAIR, SEQUENCE, VISIT, VISITOR
+from kpi_windows.formula import Scale
 from kpi_windows.kpi import Better, Instead, Kpi, Reading, Table, Unit
-from kpi_windows.relations import PerYear, Previous
-from kpi_windows.windows import CALENDAR
-
-SELLER = ("channel", "team", "employee")
-GOODS = ("product", "category")
-VISIT_LABELS = ("source", "medium", "campaign", "device", "visitor")
-
-orders = count(ORDER, "orders", "orders placed")
-units = count(ORDER, "units", "units ordered")
-gross = money(ORDER, "gross_micros", "gross sales")
-discounts = money(ORDER, "discount_micros", "discounts")
-refunds = money(ORDER, "refund_micros", "refunds")
-tax = money(ORDER, "tax_micros", "tax")
-shipping = money(ORDER, "shipping_micros", "shipping")
-production = money(ORDER, "cost_production_micros", "production cost")
-wages = money(ORDER, "cost_wages_micros", "wages")
-overhead = money(ORDER, "cost_overhead_micros", "overhead")
-net = gross - discounts - refunds
-cost = production + wages + overhead
-
-line_orders = count(LINE, "orders", "orders with the product")
-line_units = count(LINE, "units", "units ordered")
-line_gross = money(LINE, "gross_micros", "gross sales")
-line_discounts = money(LINE, "discount_micros", "discounts")
-line_refunds = money(LINE, "refund_micros", "refunds")
-line_cost = money(LINE, "cost_micros", "cost of goods")
-line_net = line_gross - line_discounts - line_refunds
-
-visits = count(VISIT, "visits", "visits")
-converted = count(VISIT, "converted", "visits with an order")
-
-customers = Level(CUSTOMER, "customers", "customers ever")
-active_at_start = Level(CUSTOMER, "active", "active customers", at="start")
-active_at_end = Level(CUSTOMER, "active", "active customers")
-bought = ForPeriod(CUSTOMER_PERIOD, "active", "customers who bought")
-retained = ForPeriod(
-    CUSTOMER_PERIOD, "retained", "customers who bought here and in the period before"
-)
-new_customers = ForPeriod(CUSTOMER_PERIOD, "new", "new customers")
-lost = ForPeriod(CUSTOMER_PERIOD, "lost", "customers lost")
-churn = lost / active_at_start
-profit_to_date = Scale(
-    Level(ORDER, "customer_profit_micros", "gross profit of known customers to date"),
-    Fraction(1, 1_000_000),
-)
-new_orders = count(BUYER, "orders", "orders of new customers", customer="new")
-returning_orders = count(BUYER, "orders", "orders of returning customers", customer="returning")
-known_orders = count(BUYER, "orders", "orders of known customers", customer=("new", "returning"))
 
 SALES = Kpi(
     id="sales",
@@ -145,26 +116,6 @@ AVERAGE_ORDER_VALUE = Kpi(
     by=SELLER,
 )
 
-CUSTOMER_RETENTION_RATE = Kpi(
-    id="customer_retention_rate",
-    title="Customer retention rate",
-    aliases=("Klantretentie", "Klantretentie percentage"),
-    group="sales",
-    unit=Unit.RATIO,
-    better=Better.HIGHER,
-    formula=retained / Previous(bought),
-    definitions={
-        "end_less_new": Reading(
-            (active_at_end - new_customers) / active_at_start,
-            Unit.RATIO,
-            note="(Customers at the end − new ones) / customers at the start; a customer is one "
-            "while not lost.",
-        ),
-    },
-    windows=CALENDAR,
-    note="Of all customers of the whole previous period; the current one is to date.",
-)
-
 TRANSACTIONS = Kpi(
     id="transactions",
     title="Transactions",
@@ -207,8 +158,7 @@ CONVERSION_RATE = Kpi(
     ),
     definitions={
         "buyers": Reading(
-            DistinctCount(VISITOR, "buyers", "different visitors who ordered")
-            / DistinctCount(VISITOR, "seen", "different visitors"),
+            DistinctCount(VISITOR, "buyers", "different visitors who ordered") / visitors,
             Unit.RATIO,
             ("device", "medium"),
             note="Buyers / visitors, as in the guide's questions and answers.",
@@ -262,26 +212,6 @@ CART_ABANDONMENT_RATE = Kpi(
     "counts as recovered.",
 )
 
-NEW_VS_RETURNING_ORDERS = Kpi(
-    id="new_vs_returning_orders",
-    title="New versus returning customers' orders",
-    aliases=(
-        "Nieuwe vs terugkerende bestellingen",
-        "Nieuwe klantbestellingen versus terugkerende klantbestellingen",
-    ),
-    group="sales",
-    unit=Unit.COUNT,
-    better=Better.NEITHER,
-    formula=count(BUYER, "orders", "orders"),
-    by=("customer",),
-    beside={
-        "new_share": Reading(new_orders / known_orders, Unit.RATIO, ()),
-        "returning_share": Reading(returning_orders / known_orders, Unit.RATIO, ()),
-        "value": Reading(money(BUYER, "value_micros", "order value"), Unit.MONEY),
-    },
-    note="By `customer`: new, returning or guest. Shares are of orders with a known customer.",
-)
-
 COST_OF_GOODS_SOLD = Kpi(
     id="cost_of_goods_sold",
     title="Cost of goods sold",
@@ -331,30 +261,6 @@ PRODUCT_SEQUENCE = Kpi(
     "probability that it follows, and the median of the whole days between.",
 )
 
-CUSTOMER_LIFETIME_VALUE = Kpi(
-    id="customer_lifetime_value",
-    title="Customer lifetime value",
-    aliases=("CLV", "Klantlevensduurwaarde"),
-    group="sales",
-    unit=Unit.MONEY,
-    better=Better.HIGHER,
-    formula=profit_to_date / customers,
-    definitions={
-        "predicted": Reading(
-            (gross - discounts)
-            / orders
-            * ((net - cost) / net)
-            * PerYear(known_orders / active_at_end)
-            * (Constant(1) / PerYear(churn)),
-            Unit.MONEY,
-            note="Order value × margin × orders a year × years (1 / churn); no value while nobody "
-            "is lost. Calendar windows only.",
-        ),
-    },
-    note="Gross profit of known customers to date, mean over all customers there ever were. "
-    "A long window (a quarter, a year) makes the prediction steady.",
-)
-
 REVENUE_PER_VISITOR = Kpi(
     id="revenue_per_visitor",
     title="Revenue per visitor",
@@ -364,24 +270,9 @@ REVENUE_PER_VISITOR = Kpi(
     better=Better.HIGHER,
     formula=net / visits,
     definitions={
-        "unique_visitors": Reading(
-            net / DistinctCount(VISITOR, "seen", "different visitors"), Unit.MONEY
-        ),
+        "unique_visitors": Reading(net / visitors, Unit.MONEY),
     },
     note="All net sales, by visits; a refund counts at its own time.",
-)
-
-CHURN_RATE = Kpi(
-    id="churn_rate",
-    title="Churn rate",
-    aliases=("Churnpercentage",),
-    group="sales",
-    unit=Unit.RATIO,
-    better=Better.LOWER,
-    formula=churn,
-    beside={"lost": Reading(lost, Unit.COUNT)},
-    windows=CALENDAR,
-    note="Lost: no order for `lost_ms` (365 days), or a subscription cancelled or not renewed.",
 )
 
 KPIS: tuple[Kpi, ...] = (
