@@ -17,6 +17,7 @@ from typing import Any
 
 FAULT = "CHAOS_FAULT"
 PID = "CHAOS_PID"
+SEEN = "CHAOS_SEEN"
 
 
 @dataclass(frozen=True)
@@ -51,6 +52,13 @@ def die_at(fault: Path) -> Any:
     return reached
 
 
+def tell_seen(app: Any) -> None:
+    """Write down, again and again, how many events were taken in."""
+    seen = sum(stats.events for stats in app.stats.values())
+    Path(os.environ.get(SEEN, os.devnull)).write_text(str(seen))
+    app.loop.call_later(0.1, tell_seen, app)
+
+
 def work(settings: ChaosSettings) -> None:
     from streams import commits
     from streams.worker import log_readably, run_worker
@@ -60,7 +68,7 @@ def work(settings: ChaosSettings) -> None:
         commits.reached = die_at(Path(os.environ[FAULT]))
     if PID in os.environ:
         Path(os.environ[PID]).write_text(str(os.getpid()))
-    run_worker(settings, factory(settings))
+    run_worker(settings, factory(settings), started=tell_seen)
 
 
 def factory(settings: ChaosSettings) -> Any:

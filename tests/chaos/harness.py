@@ -25,7 +25,7 @@ from confluent_kafka import (
 )
 from confluent_kafka.admin import AdminClient
 
-from tests.chaos.child import FAULT, PID, ChaosSettings
+from tests.chaos.child import FAULT, PID, SEEN, ChaosSettings
 
 REPOSITORY = Path(__file__).parents[2]
 LOGICAL = ("clickstream", "carts", "orders", "tickets")
@@ -48,12 +48,14 @@ class Worker:
         self._settings = settings
         self._pid = folder / f"{name}.pid"
         self._fault = folder / f"{name}.fault"
+        self._seen = folder / f"{name}.seen"
         self.log = folder / f"{name}.log"
         self._supervisor: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
         command = [sys.executable, "-m", "tests.chaos.child", "--supervised"]
-        environment = {**os.environ, FAULT: str(self._fault), PID: str(self._pid)}
+        paths = {FAULT: self._fault, PID: self._pid, SEEN: self._seen}
+        environment = {**os.environ, **{name: str(path) for name, path in paths.items()}}
         with self.log.open("ab") as log:
             self._supervisor = subprocess.Popen(
                 [*command, json.dumps(asdict(self._settings))],
@@ -73,6 +75,11 @@ class Worker:
         except (OSError, ValueError):
             return None
         return pid
+
+    def seen(self) -> int:
+        """Events that the process which works has taken in."""
+        told = self._seen.read_text() if self._seen.exists() else ""
+        return int(told or 0)
 
     def said(self) -> str:
         return self.log.read_text(errors="replace") if self.log.exists() else ""
