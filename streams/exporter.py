@@ -13,6 +13,7 @@ from collections.abc import Callable
 
 from aiohttp import web
 from prometheus_client import CollectorRegistry
+from prometheus_client.registry import Collector
 
 from streams.api import WHOLE, add_api, errors, reply, why_not_ready
 from streams.collectors import ProcessorCollector, WorkerCollector
@@ -67,11 +68,11 @@ async def index(request: web.Request) -> web.Response:
     return web.Response(text=_INDEX.format(shop=request.app[WHOLE].settings.shop_name))
 
 
-def exporter_app(whole: Whole) -> web.Application:
-    """The web application over what is visible."""
+def exporter_app(whole: Whole, *more: Collector) -> web.Application:
+    """The web application over what is visible; `more` goes to its /metrics too."""
     app = web.Application(middlewares=[errors])
     app[WHOLE] = whole
-    app[REGISTRY] = registry(KpiCollector(whole), ProcessorCollector(whole))
+    app[REGISTRY] = registry(KpiCollector(whole), ProcessorCollector(whole), *more)
     app.router.add_get("/", index)
     app.router.add_get("/metrics", metrics)
     app.router.add_get("/healthz", healthz)

@@ -24,6 +24,7 @@ _MS = {
     "w": 7 * 86_400_000,
     "week": 7 * 86_400_000,
 }
+HOUR_MS = _MS["hour"]
 _PART = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([a-z]+)\s*")
 
 

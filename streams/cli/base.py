@@ -88,7 +88,14 @@ class Commands(click.Group):
             raise Failure(_told(error)) from error
 
 
-_PLAIN = ("ConfigError", "RefusedError", "UnreachableError", "MappingError", "UnknownNameError", "DefinitionsChanged")
+_PLAIN = (
+    "ConfigError",
+    "RefusedError",
+    "UnreachableError",
+    "MappingError",
+    "UnknownNameError",
+    "DefinitionsChanged",
+)
 
 
 def _told(error: Exception) -> str:
@@ -161,7 +168,7 @@ def config_options(*names: str) -> Callable[[F], F]:
         for name in reversed(names):
             flag, metavar, words = known[name]
             wrapped = click.option(flag, name, metavar=metavar, help=words)(wrapped)
-        return click.option(  # type: ignore[no-any-return]
+        return click.option(
             "--config", metavar="FILE", help="Settings; default: KPI_CONFIG, or ./shop.toml."
         )(wrapped)
 

@@ -28,7 +28,7 @@ def command(settings: Settings, check: bool) -> None:
     """
     from streams.topics import Names, ensure
 
-    created = asyncio.run(ensure(settings, create=not check))
+    created = asyncio.run(ensure(settings, create=not check)).created
     for name in Names.of(settings).all():
-        click.echo(f"{name}: {'created' if name in created and not check else 'there'}")
+        click.echo(f"{name}: {'created' if name in created else 'there'}")
     click.echo(f"all with {settings.partitions} partitions")

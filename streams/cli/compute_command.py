@@ -1,0 +1,45 @@
+"""`kpi compute`: KPIs out of files, without Kafka."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from streams.cli.answers import question_of, question_options, show
+from streams.cli.base import config_options, examples
+from streams.settings import Settings
+
+
+@click.command(
+    "compute",
+    epilog=examples(
+        "kpi import orders.csv --mapping shop.toml --dry-run > events.jsonl",
+        "kpi compute events.jsonl --kpi sales --window month --from 2011-01-01 --to 2012-01-01",
+        "kpi compute a.jsonl b.jsonl.gz --kpi visits --kpi conversion_rate --by source",
+        "kpi simulate --hours 24 | kpi compute - --kpi bounce_rate --format json",
+    ),
+)
+@config_options()
+@click.argument("files", nargs=-1, required=True, type=click.Path(exists=True, allow_dash=True))
+@click.option("--kpi", "names", multiple=True, required=True, help="Which; may be repeated.")
+@question_options
+def command(
+    settings: Settings, files: tuple[str, ...], names: tuple[str, ...], **told: Any
+) -> None:
+    """Answer a question about KPIs from events in FILES, offline.
+
+    Each line is an event with its `topic`, as `kpi import --dry-run` and `kpi simulate` print them;
+    `-` is standard input. The same code as in the worker and the exporter, so the same numbers.
+    "Now" is the time of the latest event. Lines that don't count are reported at the end.
+    """
+    from kpi_windows.catalogue import find
+    from streams.offline import compute
+    from streams.questions import answer
+
+    questions = [question_of(find(name).id, told) for name in names]
+    view, report = compute(files, settings.definitions, settings.topics)
+    answers = [each for question in questions for each in answer(view, question)]
+    click.echo(show(answers, told["form"]))
+    if report.outcomes:
+        click.echo(report.words(), err=True)

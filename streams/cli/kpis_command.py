@@ -1,0 +1,40 @@
+"""`kpi kpis`: the catalogue in the terminal."""
+
+from __future__ import annotations
+
+import json
+
+import click
+
+from streams.cli.base import debug_option, examples
+
+
+@click.command(
+    "kpis",
+    epilog=examples(
+        "kpi kpis                          all, by group",
+        "kpi kpis conversion_rate          what it means, how it is computed, what it takes",
+        "kpi kpis Conversieratio           by any of its names",
+        "kpi kpis --format json",
+    ),
+)
+@click.argument("name", required=False)
+@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text")
+@debug_option
+def command(name: str | None, form: str) -> None:
+    """List the KPIs, or explain the one called NAME."""
+    from kpi_windows.catalogue import CATALOGUE, GROUPS, find
+    from streams.explain import described, in_words
+
+    if form == "json":
+        told = described(find(name)) if name else [described(k) for k in CATALOGUE.values()]
+        click.echo(json.dumps(told, indent=1, ensure_ascii=False))
+        return
+    if name:
+        click.echo("\n".join(in_words(find(name))))
+        return
+    width = max(map(len, CATALOGUE))
+    for group, kpis in GROUPS.items():
+        click.secho(group, bold=True)
+        for kpi in kpis:
+            click.echo(f"  {kpi.id:<{width}}  {kpi.title}")
