@@ -1,0 +1,270 @@
+"""`kpi import`: a shop's own file, by a mapping, into our events in order of time.
+
+Two passes: rows become pieces of events, sorted on disk by group where rows belong together; then
+events, sorted on disk by time.  Both orders follow from the file and the mapping alone, so that a
+run that was cut off goes on by counting.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from itertools import groupby
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import msgspec
+from tqdm import tqdm
+
+from kpi_windows.events import TOPICS, Rejected, decode, key_of, to_ms
+from streams.intake.plan import FileMapping
+from streams.intake.resume import Resume, state_file
+from streams.intake.rows import rows_of
+from streams.intake.rules import BadRowError, BoundRule, Piece
+from streams.intake.sorting import Sorter
+from streams.intake.sources import Source, head_of, name_of
+from streams.mapping import load_mapping
+from streams.producer import ProducerOptions, Sender, TooLargeError
+
+Report = Callable[[str], None]
+_EVERY = 5_000
+_TOPICS = tuple(TOPICS)
+
+
+@dataclass(frozen=True)
+class ImportOptions:
+    """What to import, and how."""
+
+    file: Path
+    mapping: Path
+    keep_order: bool = False
+    """Send in the file's order and not by time: tests lateness on purpose."""
+    clocks: bool = True
+    """At the end, tell all partitions of all topics that the file's time has passed."""
+    end_at_ms: int | None = None
+    """The time of those clocks; by default that of the last event."""
+    restart: bool = False
+    """Begin at the first event, whatever was sent before."""
+    state_dir: Path | None = None
+    """Where to note how far the run came; by default beside the file, or in the home folder."""
+    work_dir: Path | None = None
+    """Where to sort; by default the system's folder for temporary files."""
+    memory_bytes: int = 96 << 20
+    """Sorted in memory up to this, on disk beyond."""
+    progress: bool = True
+    shown_bad: int = 20
+    """So many bad lines are reported one by one."""
+
+
+@dataclass
+class ImportResult:
+    """What became of the file."""
+
+    lines: int = 0
+    bad: int = 0
+    """Lines that were broken, or didn't have what a rule needs."""
+    unused: int = 0
+    """Lines that no rule wants."""
+    events: Counter[str] = field(default_factory=Counter)
+    """By type."""
+    sent: int = 0
+    before: int = 0
+    """Events that an earlier run had sent."""
+    clocks: int = 0
+    first_ms: int | None = None
+    last_ms: int | None = None
+
+
+class Made(NamedTuple):
+    """An event, ready to go."""
+
+    topic: str
+    key: bytes
+    value: bytes
+    line: int
+
+
+def dry_run(
+    options: ImportOptions,
+    *,
+    write: Callable[[bytes], object],
+    report: Report = lambda _: None,
+) -> ImportResult:
+    """Hand each event over as a line of JSON with its `topic` (and a line end), send nothing."""
+    with _Import(options, report) as run:
+        for made in run.events():
+            write(b'{"topic":"' + made.topic.encode() + b'",' + made.value[1:] + b"\n")
+        return run.result
+
+
+def import_file(
+    options: ImportOptions, producer: ProducerOptions, *, report: Report = lambda _: None
+) -> ImportResult:
+    """Send a file's events.
+
+    Raises MappingError, SourceError, RefusedError, UnreachableError or SendError; what was
+    acknowledged until then is noted, and the next call goes on from there.
+    """
+    with Sender(producer) as sender, _Import(options, report) as run:
+        for topic in TOPICS:
+            sender.partitions(topic)
+        what = [run.name, run.mapping.fingerprint, str(options.keep_order), sender.cluster]
+        path = state_file(options.file, options.state_dir, what)
+        resume = Resume(path, restart=options.restart)
+        try:
+            _send(run, sender, resume)
+            sender.flush()
+            resume.reached(run.result.before + sender.acknowledged + run.too_large)
+        finally:
+            resume.save()
+        result = run.result
+        if result.before:
+            report(
+                f"{options.file.name}: {result.before:,} events had been sent before (by {path}; "
+                "restart to send all again)"
+            )
+        end_ms = options.end_at_ms if options.end_at_ms is not None else result.last_ms
+        if options.clocks and end_ms is not None:
+            result.clocks = sender.send_clocks(TOPICS, end_ms)
+        return result
+
+
+def _send(run: _Import, sender: Sender, resume: Resume) -> None:
+    result, skip = run.result, resume.done
+    for number, made in enumerate(run.events()):
+        if number < skip:
+            result.before += 1
+            continue
+        try:
+            sender.send(made.topic, made.key, made.value)
+        except TooLargeError as error:
+            run.bad(made.line, f"an event of {len(made.value):,} bytes: {error}")
+            sender.flush()  # so that counting what is in stays right
+            run.too_large += 1
+        if number % _EVERY == 0:
+            resume.reached(result.before + sender.acknowledged + run.too_large)
+    result.sent = sender.sent
+
+
+class _Import:
+    """One reading of a file: `events()` once, then `result` is complete."""
+
+    def __init__(self, options: ImportOptions, report: Report) -> None:
+        self.options = options
+        self.report = report
+        self.result = ImportResult()
+        self.mapping: FileMapping = load_mapping(options.mapping)
+        self.name = name_of(options.file.name, head_of(options.file))
+        self._open = ExitStack()
+        self._bad_lines: set[int] = set()
+        self.too_large = 0
+
+    def __enter__(self) -> _Import:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._open.close()
+        hidden = self.result.bad - self.options.shown_bad
+        if hidden > 0:
+            self.report(f"… and {hidden:,} more bad lines")
+
+    def events(self) -> Iterator[Made]:
+        """All events, in the order in which they go out."""
+        made = self._sorter()
+        self._read(made)
+        show = not self.options.progress
+        for at, packed in tqdm(made, total=made.count, unit=" events", desc="events", disable=show):
+            topic, key, value = _PACKED.decode(packed)
+            yield Made(_TOPICS[topic], key, value, at[1])
+
+    def bad(self, number: int, reason: str) -> None:
+        """A line is bad; counted once, however many rules stumble over it."""
+        if number in self._bad_lines:
+            return
+        self._bad_lines.add(number)
+        self.result.bad += 1
+        if self.result.bad <= self.options.shown_bad:
+            self.report(f"{self.options.file.name}:{number}: {reason}")
+
+    def _sorter(self) -> Sorter:
+        return self._open.enter_context(Sorter(self.options.work_dir, self.options.memory_bytes))
+
+    def _read(self, made: Sorter) -> None:
+        source = Source(self.options.file)
+        self._open.callback(source.close)
+        header, rows = rows_of(source, self.mapping, self.bad)
+        rules = [BoundRule(rule, self.mapping, header) for rule in self.mapping.rules]
+        grouped = self._sorter()
+        with tqdm(
+            total=source.size,
+            unit="B",
+            unit_scale=True,
+            desc=source.name,
+            disable=not self.options.progress,
+        ) as bar:
+            for count, (number, row) in enumerate(rows):
+                self.result.lines += 1
+                self._row(number, row, rules, grouped, made)
+                if count % _EVERY == 0:
+                    bar.update(source.position - bar.n)
+            bar.update(source.position - bar.n)
+        self._join(rules, grouped, made)
+
+    def _row(
+        self, number: int, row: list[str], rules: list[BoundRule], grouped: Sorter, made: Sorter
+    ) -> None:
+        used = False
+        for index, rule in enumerate(rules):
+            try:
+                piece = rule.piece(row)
+                if piece is None:
+                    continue
+                used = True
+                if piece.group:
+                    key = (index, *piece.group, piece.at_ms, number)
+                    grouped.add(key, _ENCODE(piece[2:]))
+                elif piece.event is not None:
+                    self._make(number, index, rule, piece.event, made)
+            except BadRowError as error:
+                used = True
+                self.bad(number, f"{rule.rule.title}: {error}")
+            except UnicodeEncodeError:
+                used = True
+                self.bad(number, f"not text in {self.mapping.encoding}")
+        self.result.unused += not used
+
+    def _join(self, rules: list[BoundRule], grouped: Sorter, made: Sorter) -> None:
+        for (index, *_), items in groupby(grouped, lambda item: item[0][:-2]):
+            rule = rules[index]
+            pieces = (
+                (key[-1], Piece((), key[-2], *_PIECE.decode(packed))) for key, packed in items
+            )
+            for number, event in rule.events(pieces):
+                self._make(number, index, rule, event, made)
+
+    def _make(
+        self, number: int, index: int, rule: BoundRule, event: dict[str, Any], made: Sorter
+    ) -> None:
+        event.setdefault("event_id", f"{self.name}:{number}:{index + 1}")
+        value = msgspec.json.encode(event)
+        (told,) = decode(rule.rule.topic, [value])
+        if isinstance(told, Rejected):
+            self.bad(number, f"{rule.rule.title}: {told.reason}")
+            return
+        at_ms = to_ms(told.timestamp)
+        result = self.result
+        result.events[rule.rule.type] += 1
+        result.first_ms = at_ms if result.first_ms is None else min(result.first_ms, at_ms)
+        result.last_ms = at_ms if result.last_ms is None else max(result.last_ms, at_ms)
+        order = 0 if self.options.keep_order else at_ms
+        packed = _ENCODE((_TOPICS.index(rule.rule.topic), key_of(told).encode(), value))
+        made.add((order, number, index), packed)
+
+
+_ENCODE = msgspec.msgpack.Encoder().encode
+_PACKED = msgspec.msgpack.Decoder(tuple[int, bytes, bytes])
+_PIECE = msgspec.msgpack.Decoder(
+    tuple[dict[str, Any] | None, dict[str, Any] | None, bool, tuple[str | None, ...]]
+)
