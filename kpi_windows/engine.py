@@ -27,7 +27,7 @@ from kpi_windows.journeys.visitor import VisitorRules, page_entry
 from kpi_windows.keys import partition_of
 from kpi_windows.rollup import Change, Panes
 from kpi_windows.sketches import hash64
-from kpi_windows.table import Table
+from kpi_windows.table import MANY, Table
 from kpi_windows.watermark import Watermark
 from kpi_windows.windows import Grid
 
@@ -191,6 +191,10 @@ class Shard:
             newest_ms = max(record.timestamp_ms for record in records)
             self._newest_arrival_ms = max(self._newest_arrival_ms, newest_ms)
         self.positions[topic] = records[-1].offset + 1
+        for table in self._tables.values():
+            if len(table.hot) > MANY:
+                at_ms = -1 if self._watermark.at_ms is None else self._watermark.at_ms
+                table.rest(at_ms, self._horizon_ms(at_ms))
 
     def _ingest_events(
         self, topic: str, records: Sequence[Record], events: Sequence[Event | Rejected]
@@ -212,7 +216,7 @@ class Shard:
             if event.__class__ is Rejected:
                 self._bury(topic, record, "rejected", event.reason)  # type: ignore[union-attr]
                 continue
-            time_ms: int = event.timestamp  # type: ignore[union-attr, assignment]
+            time_ms: int = event.timestamp  # type: ignore[assignment]
             if time_ms < oldest_ms:
                 reason = f"{oldest_ms - time_ms} ms older than what the topic's lateness allows"
                 self._bury(topic, record, "late", reason)
@@ -247,7 +251,8 @@ class Shard:
         journal = table.hot.get(visitor_id)
         if journal is None:
             if visitor_id not in table.packed and not self._is_here(visitor_id):
-                return self._misroute(topic, visitor_id, record)
+                self._misroute(topic, visitor_id, record)
+                return None
             journal = self._visitor(visitor_id)
         if event.is_bot or event.is_test:
             return True
@@ -263,7 +268,8 @@ class Shard:
         name = routes.table_of(topic, event)
         key, journey_key = routes.own_key(event)
         if not self._tables[name].knows(journey_key) and not self._is_here(key):
-            return self._misroute(topic, key, record)
+            self._misroute(topic, key, record)
+            return None
         reason = routes.unknown_currency(event, self._definitions)
         if reason is not None:
             self._bury(topic, record, "rejected", reason)

@@ -418,7 +418,7 @@ def decode(topic: str, values: Sequence[bytes | None]) -> list[Event | Rejected]
         if joined.count(b"\n") == len(values) - 1:
             try:
                 events: list[Any] = decoder.decode_lines(joined)
-            except Exception:  # any value may be at fault; found below, one by one
+            except Exception:  # noqa: BLE001  # any value may be at fault; found below, one by one
                 events = []
             if len(events) == len(values) and not _NEEDS_CHECK[topic]:
                 return [
@@ -449,7 +449,7 @@ def _decode_one(
         return Rejected(_explain(topic, str(error)))
     except RecursionError:
         return Rejected("nested too deeply: expected a flat JSON object")
-    except Exception as error:  # DecodeError, UnicodeDecodeError, and whatever bytes may provoke
+    except Exception as error:  # noqa: BLE001  # DecodeError, and whatever bytes may provoke
         return Rejected(f"not JSON in UTF-8: {error}")
 
 
@@ -586,5 +586,5 @@ def medium_of(source: str | None, medium: str | None) -> str:
     """
     if not medium:
         return "referral" if source else "direct"
-    low = medium.lower()
-    return _MEDIUMS.get(low, low)
+    known = _MEDIUMS.get(medium)
+    return known if known is not None else _MEDIUMS.get(medium.lower(), medium.lower())

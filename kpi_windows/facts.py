@@ -244,13 +244,9 @@ class Deltas:
         """A function (at_ms, *labels) -> the cell to add to; made once, called per event."""
         cells = self.cells[fact.name]
         kinds = fact.kinds
-        sums = len(fact.sums) if len(fact.sums) == len(kinds) else 0
 
         def cell(at_ms: int, *labels: str) -> Cell:
             key = (at_ms - at_ms % MINUTE_MS, labels)
-            found = cells.get(key)
-            if found is None:
-                found = cells[key] = [0] * sums if sums else zero(kinds)
-            return found
+            return cells.get(key) or cells.setdefault(key, zero(kinds))
 
         return cell

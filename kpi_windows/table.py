@@ -14,6 +14,9 @@ from kpi_windows.journeys.journal import NEVER, Journal, Journals, Rules
 
 S = TypeVar("S")
 
+MANY = 16_384
+"""So many journals are unpacked at most; more would leave the processor's caches."""
+
 
 class Table(Generic[S]):
     """Journals by key, their timers, and what changed since the last cut."""
@@ -24,6 +27,7 @@ class Table(Generic[S]):
         self.journals: Journals[S] = Journals(rules)
         self.packed: dict[str, bytes] = {}
         self.hot: dict[str, Journal[S]] = {}
+        self._changed: set[str] = set()
         self._timers: list[tuple[int, str]] = []
         self._lateness_ms = lateness_ms
         self._gap_ms = gap_ms
@@ -56,27 +60,31 @@ class Table(Generic[S]):
         self._timers = [(int.from_bytes(v[:8], "big"), k) for k, v in self.packed.items()]
         heapq.heapify(self._timers)
 
-    def cut(self, watermark_ms: int, horizon_ms: int) -> list[tuple[bytes, bytes | None]]:
-        """Settles what is due, trims what is final, packs what changed."""
-        timers = self._timers
-        while timers and timers[0][0] <= watermark_ms:
-            key = heapq.heappop(timers)[1]
-            if key in self.packed:
-                self.get(key).timer_ms = NEVER
-        changes: list[tuple[bytes, bytes | None]] = []
+    def rest(self, watermark_ms: int, horizon_ms: int) -> None:
+        """Settles, trims and packs what was touched."""
         for key, journal in self.hot.items():
             self.journals.settle(journal, watermark_ms)
             self.journals.trim(journal, horizon_ms)
+            self._changed.add(key)
             if not journal.kept and self.rules.ends_ms(journal.head) <= horizon_ms:
-                if self.packed.pop(key, None) is not None:
-                    changes.append((self.letter + key.encode(), None))
+                self.packed.pop(key, None)
                 continue
             self._set_timer(key, journal, watermark_ms, horizon_ms)
-            value = journal.timer_ms.to_bytes(8, "big") + self.journals.pack(journal)
-            if self.packed.get(key) != value:
-                self.packed[key] = value
-                changes.append((self.letter + key.encode(), value))
+            self.packed[key] = journal.timer_ms.to_bytes(8, "big") + self.journals.pack(journal)
         self.hot.clear()
+
+    def cut(self, watermark_ms: int, horizon_ms: int) -> list[tuple[bytes, bytes | None]]:
+        """Also settles what time alone makes due; what changed since the last cut."""
+        timers = self._timers
+        while timers and timers[0][0] <= watermark_ms:
+            key = heapq.heappop(timers)[1]
+            if self.knows(key):
+                self.get(key).timer_ms = NEVER
+            if len(self.hot) >= MANY:
+                self.rest(watermark_ms, horizon_ms)
+        self.rest(watermark_ms, horizon_ms)
+        changes = [(self.letter + key.encode(), self.packed.get(key)) for key in self._changed]
+        self._changed.clear()
         return changes
 
     def _set_timer(self, key: str, journal: Journal[S], watermark_ms: int, horizon_ms: int) -> None:

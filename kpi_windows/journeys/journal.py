@@ -81,7 +81,9 @@ class Journals(Generic[S]):
 
     def new(self) -> Journal[S]:
         """An entity of which nothing is known."""
-        return Journal(self.rules.state())
+        journal = Journal(self.rules.state())
+        journal.base = self.rules.state()
+        return journal
 
     def copy(self, state: S) -> S:
         """An independent copy."""

@@ -44,10 +44,8 @@ def add(at: float, **fields: Any) -> Entry:
 
 
 def order(at: float, order_id: str = "o1", cart_id: str = "", value: int = 25) -> Entry:
-    return (
-        T0 + int(at * MINUTE_MS), visitor.ORDERED, "\x00order" + order_id, "", "", "", "", cart_id,
-        value * 1_000_000,
-    )  # fmt: skip
+    at_ms = T0 + int(at * MINUTE_MS)
+    return (at_ms, visitor.ORDERED, "\x00order" + order_id, "", cart_id, value * 1_000_000)
 
 
 class Story:
@@ -57,7 +55,7 @@ class Story:
         self.deltas = Deltas()
         journals = Journals(VisitorRules(DEFINITIONS, self.deltas, GRID))
         self.journal = journals.new()
-        self.journal.head.hashed = 7
+        self.journal.head.hashed = self.journal.base.hashed = 7
         for entry in entries:
             journals.add(self.journal, entry)
         journals.settle(self.journal, T0 + int(watermark * MINUTE_MS))
@@ -242,7 +240,7 @@ def facts_of(
     deltas = Deltas()
     journals = Journals(VisitorRules(DEFINITIONS, deltas, GRID))
     journal = journals.new()
-    journal.head.hashed = 7
+    journal.head.hashed = journal.base.hashed = 7
     for number, entry in enumerate(entries):
         journals.add(journal, entry)
         journals.add(journal, entry) if entry[2] else None
