@@ -1,0 +1,133 @@
+"""Whether Kafka answers, has the topics, and keeps them as they must be kept."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator
+from typing import Any
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
+
+from streams.doctor.findings import BAD, CONNECTION, NOTE, Finding, ok
+from streams.settings import ConfigError, Settings
+from streams.topics import Names, RefusedError, UnreachableError, ensure
+from streams.units import show_duration
+
+_WEEK_MS = 7 * 86_400_000
+
+
+async def topics(settings: Settings) -> AsyncIterator[Finding]:
+    """Whether the broker can be reached, and the topics fit."""
+    where = ", ".join(settings.bootstrap_servers)
+    try:
+        cluster = await ensure(settings)
+    except UnreachableError as error:
+        yield Finding(BAD, str(error), _reach_hint(settings))
+        return
+    except (RefusedError, ConfigError) as error:
+        yield ok(f"Kafka answers at {where}")
+        yield Finding(BAD, str(error))
+        return
+    yield ok(f"Kafka answers at {where}")
+    yield ok(f"all topics are there, with {settings.partitions} partitions each")
+    if cluster.embedded:
+        yield Finding(NOTE, "this is an embedded broker: it keeps nothing", "fine for a demo")
+
+
+def _reach_hint(settings: Settings) -> str:
+    protocol = settings.kafka.security_protocol
+    hint = "start it, or set bootstrap_servers to where it is"
+    if protocol == "PLAINTEXT":
+        return f"{hint}; when it wants TLS or a password, set security_protocol"
+    return f"{hint}; check that it speaks {protocol} there, and user, password and cafile"
+
+
+async def kept(settings: Settings) -> AsyncIterator[Finding]:
+    """Whether Kafka keeps inputs long enough, and whether messages fit."""
+    names = Names.of(settings)
+    admin = AIOKafkaAdminClient(
+        bootstrap_servers=list(settings.bootstrap_servers), **settings.kafka_options
+    )
+    try:
+        await admin.start()
+        configs = await _configs(admin, [*names.inputs.values(), names.state, names.panes])
+    except CONNECTION as error:
+        yield Finding(NOTE, f"the topics' configuration can't be read: {error!r}")
+        return
+    finally:
+        await admin.close()
+    for topic in names.inputs.values():
+        config = configs.get(topic, {})
+        kept_ms = int(config.get("retention.ms", -1))
+        if "compact" in config.get("cleanup.policy", ""):
+            yield Finding(
+                BAD,
+                f"{topic} is compacted: Kafka drops all but the last event of a key",
+                f"set cleanup.policy=delete on {topic}",
+            )
+        elif 0 <= kept_ms < _WEEK_MS:
+            yield Finding(
+                NOTE,
+                f"{topic} keeps events for {show_duration(kept_ms)} only",
+                "workers that are away for longer lose events, and a replay has no more than that; "
+                f"raise retention.ms of {topic}",
+            )
+    for topic in (names.state, names.panes):
+        lag_ms = int(configs.get(topic, {}).get("max.compaction.lag.ms", 0))
+        if lag_ms > 86_400_000:
+            yield Finding(
+                NOTE,
+                f"{topic} may stay uncompacted for long, which makes restoring slow",
+                f"set max.compaction.lag.ms=3600000 on {topic}",
+            )
+
+
+async def _configs(admin: Any, topics: list[str]) -> dict[str, dict[str, str]]:
+    wanted = [ConfigResource(ConfigResourceType.TOPIC, topic) for topic in topics]
+    answers = await admin.describe_configs(wanted)
+    return {
+        topic: {entry[0]: entry[1] for entry in entries}
+        for answer in answers
+        for _code, _why, _kind, topic, entries in answer.resources
+    }
+
+
+async def dead_letters(settings: Settings) -> AsyncIterator[Finding]:
+    """What the newest dead letter says."""
+    names = Names.of(settings)
+    consumer = AIOKafkaConsumer(
+        bootstrap_servers=list(settings.bootstrap_servers),
+        isolation_level="read_committed",
+        **settings.kafka_options,
+    )
+    try:
+        await consumer.start()
+        tps = [TopicPartition(names.dead_letters, p) for p in range(settings.partitions)]
+        ends = await consumer.end_offsets(tps)
+        begins = await consumer.beginning_offsets(tps)
+        full = {tp: end for tp, end in ends.items() if end > begins[tp]}
+        if not full:
+            yield ok("no dead letters")
+            return
+        consumer.assign(list(full))
+        for tp, end in full.items():
+            consumer.seek(tp, max(begins[tp], end - 20))
+        found = await consumer.getmany(timeout_ms=3_000)
+    except CONNECTION as error:
+        yield Finding(NOTE, f"{names.dead_letters} can't be read: {error!r}")
+        return
+    finally:
+        await consumer.stop()
+    letters = [record for records in found.values() for record in records]
+    newest = max(letters, key=lambda record: record.timestamp, default=None)
+    if newest is not None:
+        told = json.loads(newest.value)
+        yield Finding(
+            NOTE,
+            f"there are dead letters in {names.dead_letters}; the newest: {told['topic']} offset "
+            f"{told['offset']} of partition {told['partition']}, {told['outcome']}: "
+            f"{told['reason']}",
+            "docs/reference/events-*.md say what an event looks like",
+        )
