@@ -12,19 +12,18 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any, NamedTuple
 
-import msgspec
-
 from kpi_windows import routes
 from kpi_windows.codec import CHECKPOINT, FORMAT, Checkpoint, pack_checkpoint, unpack_checkpoint
-from kpi_windows.definitions import MINUTE_MS, Definitions
-from kpi_windows.events import TOPICS, Clock, Event, PageViewed, Rejected, decode
+from kpi_windows.decoding import Rejected, decode
+from kpi_windows.definitions import Definitions
+from kpi_windows.events import TOPICS, Clock, Event, OrderCompleted, PageViewed
 from kpi_windows.facts import FACTS, Deltas
+from kpi_windows.forwarding import AT, STRAY, Forward, Forwarding, read
 from kpi_windows.journeys.customer import CustomerRules
-from kpi_windows.journeys.journal import NEVER, Entry
+from kpi_windows.journeys.journal import Entry
 from kpi_windows.journeys.order import OrderRules
 from kpi_windows.journeys.ticket import TicketRules
 from kpi_windows.journeys.visitor import VisitorRules, page_entry
-from kpi_windows.keys import partition_of
 from kpi_windows.rollup import Change, Panes
 from kpi_windows.sketches import hash64
 from kpi_windows.table import MANY, Table
@@ -36,9 +35,6 @@ FORWARDED = "forwarded"
 
 OUTCOMES = ("accepted", "duplicate", "late", "future", "rejected")
 """What can become of an event; of an input topic, their sum is all that came in."""
-
-_TELL_EVERY_MS = MINUTE_MS
-"""Other partitions hear of the watermark when it has moved this far."""
 
 
 class Record(NamedTuple):
@@ -62,14 +58,6 @@ class DeadLetter(NamedTuple):
     timestamp_ms: int
 
 
-class Forward(NamedTuple):
-    """Something for the journeys of another partition."""
-
-    partition: int
-    key: bytes
-    value: bytes
-
-
 class Cut(NamedTuple):
     """All that one transaction must write; None as a value drops the key."""
 
@@ -81,7 +69,7 @@ class Cut(NamedTuple):
     checkpoint: bytes
 
 
-class DefinitionsChanged(Exception):
+class DefinitionsChanged(Exception):  # noqa: N818  # it says what happened, as Rejected does
     """The state was made under other definitions; only a replay can go on from here."""
 
 
@@ -92,7 +80,7 @@ class Shard:
         self.partition = partition
         self.positions: dict[str, int] = {}
         self._definitions = definitions
-        self._partitions = partitions
+        self._forwarding = Forwarding(partition, partitions)
         self._deltas = Deltas()
         grid = Grid(definitions.zone)
         self._panes = Panes(definitions, grid)
@@ -106,14 +94,11 @@ class Shard:
             routes.TICKETS: Table(b"t", TicketRules(definitions, self._deltas), lateness_ms, 0),
         }
         self._visitors = self._tables[routes.VISITORS]
-        self._upstream_ms: dict[int, int] = {}
-        self._told_ms = -1
-        self._forwards: list[Forward] = []
         self._dead: list[DeadLetter] = []
         self._counts: dict[str, dict[str, int]] = {
             topic: dict.fromkeys(OUTCOMES, 0) for topic in TOPICS
         }
-        self._counts[FORWARDED] = {"sent": 0, "applied": 0, "misrouted": 0, "arrived": 0}
+        self._counts[FORWARDED] = self._forwarding.counts
         self._newest_arrival_ms = 0
         self._sequence = 0
         self._since_ms = dict.fromkeys(FACTS, 0)
@@ -169,7 +154,7 @@ class Shard:
         self.positions = dict(checkpoint.positions)
         self._watermark.heard_ms = dict(checkpoint.heard_ms)
         self._watermark.at_ms = checkpoint.watermark_ms
-        self._upstream_ms = dict(checkpoint.upstream_ms)
+        self._forwarding.heard_ms = dict(checkpoint.upstream_ms)
         self._newest_arrival_ms = checkpoint.newest_arrival_ms
         for topic, outcomes in checkpoint.counts.items():
             self._counts[topic].update(outcomes)
@@ -214,9 +199,9 @@ class Shard:
         add_page = self._add_page if topic == "clickstream" else None
         for record, event in zip(records, events, strict=True):
             if event.__class__ is Rejected:
-                self._bury(topic, record, "rejected", event.reason)  # type: ignore[union-attr]
+                self._bury(topic, record, "rejected", event.reason)
                 continue
-            time_ms: int = event.timestamp  # type: ignore[assignment]
+            time_ms: int = event.timestamp  # type: ignore[union-attr, assignment]
             if time_ms < oldest_ms:
                 reason = f"{oldest_ms - time_ms} ms older than what the topic's lateness allows"
                 self._bury(topic, record, "late", reason)
@@ -250,8 +235,8 @@ class Shard:
         table = self._visitors
         journal = table.hot.get(visitor_id)
         if journal is None:
-            if visitor_id not in table.packed and not self._is_here(visitor_id):
-                self._misroute(topic, visitor_id, record)
+            if visitor_id not in table.packed and not self._forwarding.is_here(visitor_id):
+                self._forwarding.send_on(topic, visitor_id, record.value)
                 return None
             journal = self._visitor(visitor_id)
         if event.is_bot or event.is_test:
@@ -267,8 +252,8 @@ class Shard:
             return True
         name = routes.table_of(topic, event)
         key, journey_key = routes.own_key(event)
-        if not self._tables[name].knows(journey_key) and not self._is_here(key):
-            self._misroute(topic, key, record)
+        if not self._tables[name].knows(journey_key) and not self._forwarding.is_here(key):
+            self._forwarding.send_on(topic, key, record.value)
             return None
         reason = routes.unknown_currency(event, self._definitions)
         if reason is not None:
@@ -280,9 +265,8 @@ class Shard:
             journal = self._visitor(journey_key)
         else:
             journal = self._tables[name].get(journey_key)
-            if name == routes.ORDERS and event.__class__.__name__ == "OrderCompleted":
-                if journal.head.placed:
-                    return False
+            if event.__class__ is OrderCompleted and journal.head.placed:
+                return False
         entry = routes.own_entry(name, event, self._definitions)
         if not self._tables[name].journals.add(journal, entry):
             return False
@@ -298,9 +282,6 @@ class Shard:
                 journal.base.hashed = journal.head.hashed
         return journal
 
-    def _is_here(self, key: str) -> bool:
-        return partition_of(key.encode(), self._partitions) == self.partition
-
     def _bury(self, topic: str, record: Record, outcome: str, reason: str) -> None:
         self._counts[topic][outcome] += 1
         self._dead.append(
@@ -313,39 +294,30 @@ class Shard:
 
     def _tell(self, table: str, key: str, entry: Entry) -> None:
         """Brings an entry to a journey under another key, here or in another partition."""
-        partition = partition_of(key.encode(), self._partitions)
-        if partition == self.partition:
+        home = self._forwarding.home_of(key)
+        if home == self.partition:
             self._hear(table, key, entry)
         else:
-            self._counts[FORWARDED]["sent"] += 1
-            self._send(partition, key, (table, key, entry))
+            self._forwarding.send(home, table, key, entry)
 
     def _hear(self, table: str, key: str, entry: Entry) -> None:
         journal = self._visitor(key) if table == routes.VISITORS else self._tables[table].get(key)
         self._tables[table].journals.add(journal, entry)
 
-    def _misroute(self, topic: str, key: str, record: Record) -> None:
-        """Sends a message on that arrived in a partition which is not its key's."""
-        self._counts[FORWARDED]["misrouted"] += 1
-        partition = partition_of(key.encode(), self._partitions)
-        self._send(partition, key, ("raw", topic, record.value))
-
-    def _send(self, partition: int, key: str, message: tuple[Any, ...]) -> None:
-        self._forwards.append(Forward(partition, key.encode(), _encode(message)))
-
     def _ingest_forwarded(self, records: Sequence[Record]) -> None:
-        messages = [_decode(record.value) for record in records if record.value is not None]
+        messages = [read(record.value) for record in records if record.value is not None]
+        counts = self._forwarding.counts
         for kind, key, content in messages:
-            if kind == "raw":
-                self._counts[FORWARDED]["arrived"] += 1
-                self._ingest_raw(key, content)
-            elif kind == "at":
-                self._upstream_ms[key] = content
+            if kind == STRAY:
+                counts["arrived"] += 1
+                self._ingest_stray(key, content)
+            elif kind == AT:
+                self._forwarding.heard_ms[key] = content
             else:
-                self._counts[FORWARDED]["applied"] += 1
+                counts["applied"] += 1
                 self._hear(kind, key, tuple(content))
 
-    def _ingest_raw(self, topic: str, value: bytes) -> None:
+    def _ingest_stray(self, topic: str, value: bytes) -> None:
         """A message that another partition had received; it was judged by its time there."""
         record = Record(-1, -1, None, value)
         event = decode(topic, [value])[0]
@@ -354,34 +326,19 @@ class Shard:
         if fresh is not None:
             self._counts[topic]["accepted" if fresh else "duplicate"] += 1
 
-    def _tell_watermark(self) -> None:
-        at_ms = self._watermark.at_ms
-        told_ms = NEVER if self._watermark.is_silent else at_ms
-        if told_ms is None or told_ms == self._told_ms:
-            return
-        if self._told_ms < 0 or self._told_ms == NEVER or told_ms - self._told_ms >= _TELL_EVERY_MS:
-            self._told_ms = told_ms
-            for partition in range(self._partitions):
-                if partition != self.partition:
-                    self._send(partition, "", ("at", self.partition, told_ms))
-
     def _horizon_ms(self, watermark_ms: int) -> int:
         """No event or forwarded fact that is older than this will be accepted any more."""
-        upstream = (
-            self._upstream_ms.get(partition, 0)
-            for partition in range(self._partitions)
-            if partition != self.partition
-        )
-        return min(watermark_ms, *upstream, NEVER) - self._definitions.longest_lateness_ms
+        behind_ms = self._forwarding.behind_ms(watermark_ms)
+        return behind_ms - self._definitions.longest_lateness_ms
 
     # ------------------------------------------------------------------ time, and the cut
 
     def tick(self, now_ms: int, at_end: Collection[str], arrived_ms: Mapping[str, int]) -> None:
         """Wall time, for inputs that are silent; see `Watermark.tick`."""
         was_silent = self._watermark.is_silent
-        if self._watermark.tick(now_ms, at_end, arrived_ms):
-            self._changed = True
-        elif self._watermark.is_silent and not was_silent:
+        if self._watermark.tick(now_ms, at_end, arrived_ms) or (
+            self._watermark.is_silent and not was_silent
+        ):
             self._changed = True
 
     def cut(self) -> Cut | None:
@@ -392,7 +349,7 @@ class Shard:
         state: list[Change] = []
         panes: list[Change] = []
         watermark_ms = self._watermark.at_ms
-        self._tell_watermark()
+        self._forwarding.tell(watermark_ms, self._watermark.is_silent)
         if watermark_ms is not None or any(table.hot for table in self._tables.values()):
             at_ms = -1 if watermark_ms is None else watermark_ms
             horizon_ms = self._horizon_ms(at_ms)
@@ -406,15 +363,11 @@ class Shard:
             positions=dict(self.positions),
             heard_ms=dict(self._watermark.heard_ms),
             watermark_ms=watermark_ms,
-            upstream_ms=dict(self._upstream_ms),
+            upstream_ms=dict(self._forwarding.heard_ms),
             newest_arrival_ms=self._newest_arrival_ms,
             counts=self._counts,
             since_ms=self._since_ms,
         )
-        forwards, self._forwards = self._forwards, []
         dead, self._dead = self._dead, []
-        return Cut(state, panes, forwards, dead, dict(self.positions), pack_checkpoint(checkpoint))
-
-
-_encode = msgspec.msgpack.Encoder().encode
-_decode = msgspec.msgpack.Decoder(tuple[Any, Any, Any]).decode
+        packed = pack_checkpoint(checkpoint)
+        return Cut(state, panes, self._forwarding.take(), dead, dict(self.positions), packed)

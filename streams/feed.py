@@ -15,7 +15,8 @@ from typing import Any, NamedTuple
 import msgspec
 from tqdm import tqdm
 
-from kpi_windows.events import TOPICS, Clock, Event, Rejected, decode, key_of
+from kpi_windows.decoding import Rejected, decode
+from kpi_windows.events import TOPICS, Clock, Event, key_of
 from streams.config import nearest
 from streams.intake.resume import Resume, state_file
 from streams.intake.sources import BROKEN, LONGEST_LINE, RawLine, Source, name_of, raw_lines

@@ -18,7 +18,8 @@ from typing import Any, NamedTuple
 import msgspec
 from tqdm import tqdm
 
-from kpi_windows.events import TOPICS, Rejected, decode, key_of, to_ms
+from kpi_windows.decoding import Rejected, decode
+from kpi_windows.events import TOPICS, key_of, to_ms
 from streams.intake.plan import FileMapping
 from streams.intake.resume import Resume, state_file
 from streams.intake.rows import rows_of

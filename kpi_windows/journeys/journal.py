@@ -123,25 +123,34 @@ class Journals(Generic[S]):
 
     def settle(self, journal: Journal[S], watermark_ms: int) -> None:
         """States what time alone has brought; to be called before facts are shown."""
-        if self.rules.due_ms(journal.head) <= watermark_ms and self.rules.settle(
-            journal.head, watermark_ms, 1
-        ):
-            journal.settled_ms = watermark_ms
+        if self.rules.due_ms(journal.head) <= watermark_ms:
+            if journal.base is None:
+                journal.base = self.copy(journal.head)
+            if self.rules.settle(journal.head, watermark_ms, 1):
+                journal.settled_ms = watermark_ms
 
     def trim(self, journal: Journal[S], horizon_ms: int) -> None:
-        """Folds events before the horizon into the base: nothing accepted can precede them."""
+        """Folds events before the horizon into the base: nothing accepted can precede them.
+
+        The base is the head itself once nothing can precede what time has stated either.
+        """
         kept = journal.kept
-        if not kept or kept[0][0] >= horizon_ms:
+        if journal.base is None:
             return
-        if kept[-1][0] < horizon_ms:
+        if not kept or kept[-1][0] < horizon_ms:
+            if journal.settled_ms <= horizon_ms:
+                journal.base = None
+            else:
+                for entry in kept:
+                    self.rules.step(journal.base, entry, 0)
             kept.clear()
             journal.ids.clear()
-            journal.base = None
+            return
+        if kept[0][0] >= horizon_ms:
             return
         if len(kept) < _WORTH_TRIMMING:
             return
         final = [entry for entry in kept if entry[0] < horizon_ms]
-        assert journal.base is not None
         for entry in final:
             self.rules.step(journal.base, entry, 0)
         del kept[: len(final)]

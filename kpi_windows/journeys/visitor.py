@@ -17,8 +17,8 @@ import msgspec
 from kpi_windows.aggregators import zero
 from kpi_windows.definitions import MINUTE_MS, Definitions
 from kpi_windows.events import (
-    CheckoutStarted,
     ChatOpened,
+    CheckoutStarted,
     CustomerForgotten,
     Event,
     Heartbeat,
@@ -150,8 +150,7 @@ class VisitorRules:
             cell = self._start(state, entry, sign)
             marks = 0
         else:
-            key = (state.minute_ms, _labels(state.context)[state.is_new])
-            cell = self._visits.get(key) or self._new_visit(key)
+            cell = self._cell(state)
             if state.events == 1 == state.pages:
                 cell[_BOUNCES] -= sign
             if at_ms > last_ms:
@@ -174,7 +173,7 @@ class VisitorRules:
         if kind == PAGE_VIEW:
             self._step_page(state, entry, sign, cell)
         else:
-            self._STEPS[kind](self, state, entry, sign, cell)
+            self._STEPS[kind](self, state, entry, sign)
             if kind == ORDERED and sign > 0:
                 self._tell_visitor(state, entry)[1].add(state.hashed)
         if state.events == 1 == state.pages:
@@ -210,8 +209,7 @@ class VisitorRules:
         state.minute_ms = at_ms - at_ms % MINUTE_MS
         state.pages = state.events = state.marks = state.page_ms = state.bucket = 0
         state.seen, state.categories = {}, []
-        key = (state.minute_ms, _labels(state.context)[state.is_new])
-        cell = self._visits.get(key) or self._new_visit(key)
+        cell = self._cell(state)
         cell[_VISITS] += sign
         cell[_NOT_ENGAGED] += sign
         counts = cell[_DURATION]
@@ -220,8 +218,12 @@ class VisitorRules:
         self._day_part(at_ms, _NUMBERS[weekday + 1], _NUMBERS[hour])[0] += sign
         return cell
 
-    def _new_visit(self, key: Any) -> Any:
-        cell = self._visits[key] = zero(VISIT.kinds)
+    def _cell(self, state: VisitorState) -> Any:
+        """Where the visit at hand is counted."""
+        key = (state.minute_ms, _labels(state.context)[state.is_new])
+        cell = self._visits.get(key)
+        if cell is None:
+            cell = self._visits[key] = zero(VISIT.kinds)
         return cell
 
     def _tell_visitor(self, state: VisitorState, entry: Entry) -> Any:
@@ -262,7 +264,7 @@ class VisitorRules:
             if state.marks & _ORDER:
                 of_category[1] += sign
 
-    def _step_click(self, state: VisitorState, entry: Entry, sign: int, cell: Any) -> None:
+    def _step_click(self, state: VisitorState, entry: Entry, sign: int) -> None:
         page = entry[4]
         self._click(entry[0], entry[5])[0] += sign
         marks = state.seen.get(page, 0)
@@ -272,18 +274,19 @@ class VisitorRules:
         if marks & 1:
             self._page(state.start_ms, page)[1] += sign
 
-    def _step_chat(self, state: VisitorState, entry: Entry, sign: int, cell: Any) -> None:
+    def _step_chat(self, state: VisitorState, entry: Entry, sign: int) -> None:
         self._chat(entry[0], entry[4])[0] += sign
         if not state.marks & _CHAT:
             state.marks |= _CHAT
-            cell[_WITH_CHAT] += sign
+            self._cell(state)[_WITH_CHAT] += sign
 
-    def _step_beat(self, state: VisitorState, entry: Entry, sign: int, cell: Any) -> None:
+    def _step_beat(self, state: VisitorState, entry: Entry, sign: int) -> None:
         """A heartbeat only lengthens the visit."""
 
-    def _step_cart(self, state: VisitorState, entry: Entry, sign: int, cell: Any) -> None:
+    def _step_cart(self, state: VisitorState, entry: Entry, sign: int) -> None:
         if entry[1] == ADD and not state.marks & _CART:
             state.marks |= _CART
+            cell = self._cell(state)
             cell[_WITH_CART] += sign
             if not state.marks & _ORDER:
                 cell[_CART_WITHOUT_ORDER] += sign
@@ -293,8 +296,9 @@ class VisitorRules:
             state.carts, entry[4], entry[0], device, change, entry[1] == ADD, sign
         )
 
-    def _step_order(self, state: VisitorState, entry: Entry, sign: int, cell: Any) -> None:
+    def _step_order(self, state: VisitorState, entry: Entry, sign: int) -> None:
         if not state.marks & _ORDER:
+            cell = self._cell(state)
             if state.marks & _CART:
                 cell[_CART_WITHOUT_ORDER] -= sign
             state.marks |= _ORDER

@@ -6,8 +6,8 @@ know what the texts are for, but for the labels of a visit.
 
 from __future__ import annotations
 
-from kpi_windows.events import medium_of
 from kpi_windows.facts import NONE
+from kpi_windows.mediums import medium_of
 
 Labels = tuple[str, str, str, str, str]
 

@@ -9,7 +9,8 @@ from typing import Any
 import msgspec
 from msgspec import inspect as types
 
-from kpi_windows.events import TOPICS, Clock, Event, Rejected, decode, key_of
+from kpi_windows.decoding import Rejected, decode
+from kpi_windows.events import TOPICS, Clock, Event, key_of
 from streams.reference.docstrings import attribute_docs
 from streams.reference.words import ABOUT, CHANNELS, LEFT_OUT, SAMPLES, SHARED, UNITS
 

@@ -7,7 +7,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from kpi_windows.events import TOPICS, Rejected, decode
+from kpi_windows.decoding import Rejected, decode
+from kpi_windows.events import TOPICS
 from streams.reference import pages
 from streams.reference.events import example
 

@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from kpi_windows.events import Rejected, decode, key_of
+from kpi_windows.decoding import Rejected, decode
+from kpi_windows.events import key_of
 from streams.simulator import Message, Shop, ShopOptions, SimulateOptions, line_of, paced, simulate
 
 START = 1_704_067_200_000

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from kpi_windows.decoding import decode
 from kpi_windows.definitions import DAY_MS, HOUR_MS, MINUTE_MS, Definitions
-from kpi_windows.events import decode
 from kpi_windows.facts import Deltas
 from kpi_windows.journeys import visitor
 from kpi_windows.journeys.journal import Entry, Journals
