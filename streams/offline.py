@@ -92,7 +92,8 @@ def compute(
     known = {name: topic for topic, name in (names or {}).items()} | {t: t for t in TOPICS}
     view = View(definitions)
     shard = Shard(definitions, 0, 1)
-    present = set(TOPICS) if "-" in map(str, files) else _present(files, known)
+    read_twice = all(Path(file).is_file() for file in files)  # not so a pipe
+    present = _present(files, known) if read_twice else set(TOPICS)
     absent = set(TOPICS) - present
     latest_ms = -1
     for chunk in _chunks(_merged(files, known)):

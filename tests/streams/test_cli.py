@@ -1,0 +1,224 @@
+"""The command `kpi`: help that teaches, answers, and errors without tracebacks."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import socket
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from streams.cli import main
+from streams.cli.base import COMMANDS
+from tests.streams.visible import NOON_MS, page, served, small_shop, whole_of, write_lines
+
+SHOWN = [name for name, does in COMMANDS.items() if does]
+
+
+@pytest.fixture(autouse=True)
+def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+def kpi(*args: str | Path, stdin: bytes | None = None) -> Result:
+    return CliRunner().invoke(main, [str(arg) for arg in args], input=stdin)
+
+
+def free_port() -> int:
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        return int(one.getsockname()[1])
+
+
+@pytest.mark.parametrize("name", [*SHOWN, "reference", "version"])
+def test_every_command_has_help_that_teaches(name: str) -> None:
+    told = kpi(name, "--help")
+    assert told.exit_code == 0
+    assert "--help" in told.output
+    if name not in ("version", "reference"):
+        assert f"kpi {name}" in told.output.split("Examples:")[1], "an example of its own"
+
+
+def test_help_lists_all_commands() -> None:
+    told = kpi("--help").output
+    for name in SHOWN:
+        assert f"  {name} " in told
+    assert "reference" not in told
+
+
+def test_version_names_what_it_stands_on() -> None:
+    told = kpi("version")
+    assert "faust-streaming 0.15" in told.output
+
+
+@pytest.mark.parametrize(
+    ("args", "words"),
+    [
+        (["comptue"], "did you mean compute?"),
+        (["compute", "none.jsonl", "--kpi", "visits"], "does not exist"),
+        (["compute", "-"], "Missing option '--kpi'"),
+        (["query"], "Missing argument 'KPI'"),
+        (["query", "visits", "--window", "2h"], "'2h' is not one of"),
+        (["query", "visits", "--from", "soon"], "expected a time as"),
+        (["query", "visits", "--to", "2026-01-01"], "--to needs --from"),
+        (["query", "visits", "--at", "now", "--from", "now-1d"], "--at goes without"),
+        (["query", "visits", "--where", "device"], "--where: expected label=value"),
+        (["simulate"], "how long?"),
+        (["simulate", "--hours", "1", "--late", "7"], "expected a share of 0..1"),
+        (["feed", "-", "--topic", "clicks"], "is not one of"),
+    ],
+)
+def test_called_wrongly_it_says_how_and_exits_with_2(args: list[str], words: str) -> None:
+    told = kpi(*args)
+    assert told.exit_code == 2
+    assert words in told.output
+    assert "Traceback" not in told.output
+
+
+def test_what_fails_exits_with_1_and_says_what_to_do(tmp_path: Path) -> None:
+    nobody = f"127.0.0.1:{free_port()}"
+    (tmp_path / "e.jsonl").write_text(json.dumps(page("a", NOON_MS)) + "\n")
+    for args, words in (
+        (["query", "visits", "--url", f"http://{nobody}"], "no exporter answers at http://127"),
+        (["query", "visits", "--url", nobody], "expected http://"),
+        (["compute", "e.jsonl", "--kpi", "visitz"], "no KPI 'visitz'; did you mean"),
+        (["compute", "e.jsonl", "--kpi", "visits", "--by", "team"], "not broken down by team"),
+        (["kpis", "visitz"], "did you mean"),
+        (["topics", "--bootstrap-servers", nobody], "No Kafka broker answers at"),
+        (["feed", "e.jsonl", "--bootstrap-servers", nobody], "no broker answers at"),
+        (["worker", "--config", "none.toml"], "there is no such file"),
+    ):
+        told = kpi(*args)
+        assert told.exit_code == 1, told.output
+        assert words in told.output
+        assert "Traceback" not in told.output
+        assert "Error: " in told.output
+
+
+def test_a_wrong_setting_is_named_with_its_line(tmp_path: Path) -> None:
+    (tmp_path / "shop.toml").write_text("[shop]\n\nzoen = 'UTC'\n")
+    told = kpi("topics")
+    assert told.exit_code == 1
+    assert "Error: shop.toml:3: [shop] zoen: no such setting; did you mean zone?" in told.output
+
+
+def test_compute_answers_from_files(tmp_path: Path) -> None:
+    file = write_lines(tmp_path / "e.jsonl", small_shop())
+    told = kpi(
+        "compute", file, "--kpi", "visits", "--kpi", "conversion_rate", "--from", "2025-12-31",
+        "--to", "2026-01-02", "--format", "json",
+    )  # fmt: skip
+    assert told.exit_code == 0
+    answers = json.loads(told.stdout)
+    assert [(each["kpi"], each["value"]) for each in answers] == [
+        ("visits", 1),
+        ("visits", 4),
+        ("conversion_rate", 0),
+        ("conversion_rate", 0.25),
+    ]
+    for each in answers:
+        assert {
+            "kpi", "window", "start", "end", "labels", "value", "numerator", "denominator"
+        } <= each.keys()  # fmt: skip
+
+
+def test_compute_reads_standard_input_and_writes_csv() -> None:
+    lines = "".join(json.dumps(event) + "\n" for event in small_shop()).encode()
+    told = kpi(
+        "compute", "-", "--kpi", "visits", "--by", "source,device", "--format", "csv", stdin=lines
+    )
+    rows = list(csv.DictReader(io.StringIO(told.stdout)))
+    assert {(row["source"], row["device"], row["value"]) for row in rows} == {
+        ("google", "mobile", "1.0"),
+        ("google", "desktop", "1.0"),
+        ("bing", "desktop", "1.0"),
+        ("direct", "mobile", "1.0"),
+    }
+
+
+def test_compute_reports_lines_that_do_not_count(tmp_path: Path) -> None:
+    (tmp_path / "e.jsonl").write_text(json.dumps(page("a", NOON_MS)) + "\nnonsense\n")
+    told = kpi("compute", "e.jsonl", "--kpi", "visits")
+    assert told.exit_code == 0
+    assert "e.jsonl:2: rejected: not an event" in told.stderr
+    assert told.stdout.splitlines()[1].split()[-1] == "1"
+
+
+def test_compute_takes_the_shops_definitions(tmp_path: Path) -> None:
+    write_lines(tmp_path / "e.jsonl", small_shop())
+    (tmp_path / "mine.toml").write_text('[shop]\nzone = "Asia/Tokyo"\nvisit_gap = "30s"\n')
+    told = kpi("compute", "e.jsonl", "--config", "mine.toml", "--kpi", "visits", "--format", "json")
+    (answer,) = json.loads(told.stdout)
+    assert answer["start"] == "2026-01-01T00:00:00+09:00"
+    assert answer["value"] == 6, "with a gap of 30 s each of the six is a visit"
+
+
+def test_query_asks_a_running_exporter_the_same_question(tmp_path: Path) -> None:
+    whole, _ = whole_of(tmp_path, small_shop())
+    question = ["--window", "hour", "--from", "2026-01-01", "--by", "source", "--format", "json"]
+    with served(whole) as url:
+        asked = kpi("query", "Websiteverkeer", *question, "--url", url)
+        wrong = kpi("query", "visits", "--by", "team", "--url", url)
+        table = kpi("query", "visits", "--url", url)
+    offline = kpi("compute", tmp_path / "events.jsonl", "--kpi", "visits", *question)
+    assert json.loads(asked.stdout) == json.loads(offline.stdout) != []
+    assert wrong.exit_code == 1
+    assert "not broken down by team" in wrong.output
+    assert table.stdout.splitlines()[0].split() == ["window", "start", "end", "value"]
+
+
+def test_kpis_are_listed_and_explained() -> None:
+    assert "bounce_rate" in kpi("kpis").output
+    told = kpi("kpis", "Conversieratio").output
+    assert "visits with an order / visits" in told
+    assert "kpi_conversion_rate_ratio" in told
+    assert json.loads(kpi("kpis", "visits", "--format", "json").output)["id"] == "visits"
+
+
+def test_simulate_prints_what_compute_reads(tmp_path: Path) -> None:
+    told = kpi(
+        "simulate", "--hours", "1", "--start", "2026-01-01", "--seed", "7", "--truth", "t.json"
+    )
+    assert told.exit_code == 0
+    assert "messages sent" in told.stderr
+    assert (
+        told.stdout
+        == kpi("simulate", "--hours", "1", "--start", "2026-01-01", "--seed", "7").stdout
+    )
+    (tmp_path / "e.jsonl").write_text(told.stdout)
+    answer = kpi("compute", "e.jsonl", "--kpi", "visits", "--format", "json")
+    assert json.loads(answer.stdout)[0]["value"] > 0
+    assert json.loads((tmp_path / "t.json").read_text())
+
+
+def test_reference_check_fails_when_a_page_is_out_of_date(tmp_path: Path) -> None:
+    assert kpi("reference", "--check", "--folder", tmp_path).exit_code == 1
+    assert kpi("reference", "--folder", tmp_path).exit_code == 0
+    assert kpi("reference", "--check", "--folder", tmp_path).exit_code == 0
+    (tmp_path / "settings.md").write_text("old")
+    assert "settings.md" in kpi("reference", "--check", "--folder", tmp_path).output
+
+
+def test_debug_shows_where_an_error_came_from(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object) -> None:
+        raise RuntimeError("boom")
+
+    monkeypatch.setattr("streams.explain.in_words", broken)
+    plain = kpi("kpis", "visits")
+    assert plain.exit_code == 1
+    assert "RuntimeError: boom (--debug shows where)" in plain.output
+    assert "Traceback" not in plain.output
+    assert "Traceback" in kpi("kpis", "visits", "--debug").output
+
+
+def test_doctor_without_a_broker_says_what_to_do() -> None:
+    told = kpi(
+        "doctor", "--bootstrap-servers", f"127.0.0.1:{free_port()}", "--url",
+        f"http://127.0.0.1:{free_port()}",
+    )  # fmt: skip
+    assert told.exit_code == 1
+    assert "No Kafka broker answers" in told.output
+    assert "kpi exporter" in told.output

@@ -1,0 +1,174 @@
+"""What Prometheus reads: names, labels, bounds, and that the page can be parsed."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from prometheus_client.openmetrics.parser import text_string_to_metric_families as open_metrics
+from prometheus_client.parser import text_string_to_metric_families as classic
+
+from kpi_windows.catalogue import CATALOGUE
+from kpi_windows.definitions import HOUR_MS
+from kpi_windows.windows import WINDOWS
+from streams import metrics
+from streams.collectors import ProcessorCollector
+from streams.exposition import KpiCollector, registry, scrape
+from streams.follower import Whole
+from streams.settings import Exporter, Settings
+from tests.streams.visible import NOON_MS, page, small_shop, whole_of
+
+FAMILIES = [family for kpi in CATALOGUE.values() for family in metrics.families_of(kpi)]
+Key = tuple[str, frozenset[tuple[str, str]]]
+
+
+def samples(whole: Whole) -> dict[Key, float]:
+    text, content_type = scrape(registry(KpiCollector(whole), ProcessorCollector(whole)))
+    assert content_type.startswith("text/plain")
+    told: dict[Key, float] = {}
+    for family in classic(text.decode()):
+        for sample in family.samples:
+            key = (sample.name, frozenset(sample.labels.items()))
+            assert key not in told, f"twice: {key}"
+            told[key] = sample.value
+    return told
+
+
+def key(name: str, **labels: str) -> Key:
+    return name, frozenset(labels.items())
+
+
+def test_names_are_unique_and_as_prometheus_wants_them() -> None:
+    names = [family.name for family in FAMILIES]
+    names += [series.name for series in (*metrics.EXPORTER, *metrics.WORKER)]
+    assert len(names) == len(set(names))
+    for name in names:
+        assert re.fullmatch(r"kpi_[a-z0-9_]+", name), name
+        assert not name.endswith(("_count", "_sum", "_bucket", "_info", "_created")), name
+    for family in FAMILIES:
+        assert not family.name.endswith("_total"), "a KPI goes up and down: it is no counter"
+        if family.unit:
+            assert family.name.endswith(f"_{family.unit}")
+
+
+def test_every_kpi_has_its_window_as_a_label(tmp_path: Path) -> None:
+    whole, _ = whole_of(tmp_path, small_shop())
+    told = samples(whole)
+    assert told[key("kpi_visits", window="day")] == 4
+    assert told[key("kpi_visits", window="1h")] == 1
+    assert told[key("kpi_visits", window="24h")] == 4
+    assert told[key("kpi_visits", window="30d")] == 5
+    assert told[key("kpi_sales_money", window="day")] == 20
+    assert told[key("kpi_visits_previous", window="day")] == 1
+    windows = {dict(labels).get("window") for name, labels in told if name == "kpi_visits"}
+    assert windows == set(WINDOWS)
+
+
+def test_a_ratio_comes_with_what_it_is_made_of(tmp_path: Path) -> None:
+    whole, _ = whole_of(tmp_path, small_shop())
+    told = samples(whole)
+    assert told[key("kpi_conversion_rate_ratio", window="day")] == 0.25
+    assert told[key("kpi_conversion_rate_numerator", window="day")] == 1
+    assert told[key("kpi_conversion_rate_denominator", window="day")] == 4
+    assert key("kpi_csat_ratio", window="day") not in told, "0 / 0 is no value, never 0"
+    assert key("kpi_window_ripe", kpi="cart_abandonment_rate", window="1h") in told
+
+
+def test_breakdowns_are_families_of_their_own_and_sum_to_the_total(tmp_path: Path) -> None:
+    whole, _ = whole_of(tmp_path, small_shop())
+    told = samples(whole)
+    assert told[key("kpi_visits_by_source", window="day", source="google")] == 2
+    by_device = [
+        value
+        for (name, labels), value in told.items()
+        if name == "kpi_visits_by_device" and ("window", "day") in labels
+    ]
+    assert sum(by_device) == told[key("kpi_visits", window="day")]
+    assert told[key("kpi_conversion_rate_by_source_ratio", window="day", source="google")] == 0.5
+    narrow, _ = whole_of(tmp_path, small_shop(), Exporter(breakdowns=False))
+    assert not any("_by_" in name for name, _ in samples(narrow))
+
+
+def test_labels_beyond_the_bound_are_summed_up(tmp_path: Path) -> None:
+    events = [page(f"v{n}", NOON_MS, source=f"s{n % 30}") for n in range(100)]
+    whole, _ = whole_of(tmp_path, events, Exporter(top_labels=5))
+    told = {
+        dict(labels)["source"]: value
+        for (name, labels), value in samples(whole).items()
+        if name == "kpi_visits_by_source" and ("window", "day") in labels
+    }
+    assert len(told) == 6
+    assert told["__other__"] == 100 - 5 * 4
+    assert sum(told.values()) == 100
+
+
+def test_series_beyond_the_limit_are_left_out_and_named(tmp_path: Path) -> None:
+    events = [page(f"v{n}", NOON_MS, source=f"s{n}", page=f"/{n}") for n in range(50)]
+    whole, _ = whole_of(tmp_path, events, Exporter(max_series=2_500, top_labels=50))
+    told = samples(whole)
+    assert told[key("kpi_exporter_series_limit")] == 2_500
+    assert told[key("kpi_exporter_series")] <= 2_500
+    assert any(name == "kpi_exporter_left_out" for name, _ in told)
+    assert key("kpi_visits", window="day") in told, "totals come first"
+    exposed = [
+        name
+        for name, _ in told
+        if name.startswith("kpi_") and not name.startswith(("kpi_exporter", "kpi_processor"))
+    ]
+    exposed = [name for name in exposed if name != "kpi_window_ripe"]
+    assert len(exposed) == told[key("kpi_exporter_series")]
+
+
+def test_every_series_on_the_page_is_in_the_reference(tmp_path: Path) -> None:
+    whole, _ = whole_of(tmp_path, small_shop())
+    folder = Path(__file__).parents[2] / "docs" / "reference"
+    reference = (folder / "metrics.md").read_text("utf-8")
+    for name, _ in samples(whole):
+        if name.startswith("kpi_"):
+            plain = re.sub(r"(?<=delay_seconds)_(bucket|sum|count)$", "", name)
+            assert f"`{plain}`" in reference, name
+
+
+def test_the_processors_own(tmp_path: Path) -> None:
+    events = [*small_shop(), {"topic": "orders", "type": "order_completed"}]
+    whole, _ = whole_of(tmp_path, events)
+    told = samples(whole)
+    assert told[key("kpi_processor_events_total", topic="orders", outcome="rejected")] == 1
+    assert told[key("kpi_processor_unaccounted_events", topic="orders")] == 0
+    assert told[key("kpi_processor_watermark_timestamp_seconds", partition="0")] == NOON_MS / 1000
+    assert told[key("kpi_processor_partitions_behind")] == 0
+    assert told[key("kpi_exporter_ready")] == 1
+
+
+def test_before_it_is_ready_there_are_no_values() -> None:
+    whole = Whole(Settings())
+    told = samples(whole)
+    assert told[key("kpi_exporter_ready")] == 0
+    assert told[key("kpi_exporter_series")] == 0
+
+
+def test_delays_are_told_by_commit(tmp_path: Path) -> None:
+    whole, _ = whole_of(tmp_path, small_shop())
+    before = whole.seen[0].checkpoint
+    after = type(before)(
+        newest_arrival_ms=NOON_MS - 400,
+        counts={"orders": {"accepted": sum(before.counts["orders"].values()) + 400}},
+    )
+    before.newest_arrival_ms = NOON_MS - HOUR_MS
+    before.counts = {"orders": before.counts["orders"]}
+    whole._measure(before, after, NOON_MS)
+    told = samples(whole)
+    name = "kpi_processor_visible_delay_seconds"
+    assert told[key(f"{name}_count")] == 400
+    assert told[key(f"{name}_bucket", le="0.5")] == 0
+    assert told[key(f"{name}_bucket", le="1.5")] == 400
+    assert told[key(f"{name}_sum")] / 400 == pytest.approx(0.9)
+
+
+def test_open_metrics_is_served_when_asked_for(tmp_path: Path) -> None:
+    whole, _ = whole_of(tmp_path, small_shop())
+    made = registry(KpiCollector(whole), ProcessorCollector(whole))
+    text, content_type = scrape(made, "application/openmetrics-text; version=1.0.0")
+    assert content_type.startswith("application/openmetrics-text")
+    assert any(family.name == "kpi_visits" for family in open_metrics(text.decode()))
