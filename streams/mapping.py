@@ -118,10 +118,10 @@ def _rule(number: int, told: Any) -> Rule:
         raise ValueError(f"{where} fields: last needs group, and no watch")
     if rule.watch and rule.lines:
         raise ValueError(f"{where}: expected watch or lines, not both")
-    missing = [name for name in _required(struct) if name not in rule.fields]
-    if missing and missing != ["products"]:
+    missing = [name for name in _required(struct) if name not in (*rule.fields, "products")]
+    if missing:
         raise ValueError(f"{where} fields: {', '.join(missing)}: needed for {kind}")
-    if missing and not rule.lines:
+    if "products" in _required(struct) and not rule.lines:
         raise ValueError(f"{where}: expected [event.lines] with what the order's products are")
     return rule
 

@@ -137,6 +137,8 @@ def condition(told: Any, column: Column) -> Test:
     tests = [_test(name, wanted, column) for name, wanted in told.items() if name != "not_before"]
     if not told:
         raise ValueError(f"expected at least one of {', '.join(TESTS)}")
+    if len(tests) == 1:
+        return tests[0]
     return lambda cell: all(test(cell) for test in tests)
 
 

@@ -65,7 +65,11 @@ class BoundRule:
 
     def piece(self, row: Row) -> Piece | None:
         """What the row gives, None for nothing.  Raises BadRowError."""
-        meets = all(test(row) for test in self._where)
+        meets = True
+        for test in self._where:  # all rows come by here, most rules want few of them
+            if not test(row):
+                meets = False
+                break
         if not meets and not self._watch:
             return None
         group = tuple(self._key(name, cell(row)) for name, cell in self._group)

@@ -31,6 +31,7 @@ class Source:
         self.name = "-" if path is None else path.name
         self.size: int | None = None
         self._raw: IO[bytes] = sys.stdin.buffer
+        self._text: io.TextIOWrapper | None = None
         if path is not None:
             try:
                 self._raw = path.open("rb")
@@ -45,13 +46,14 @@ class Source:
         """How far the file has been read."""
         try:
             return self._raw.tell()
-        except OSError:
+        except (OSError, ValueError):
             return 0
 
     def text(self, encoding: str) -> io.TextIOWrapper:
         """The file as text, line ends as they are; bytes that are none become surrogates."""
         told = "utf-8-sig" if encoding.lower().replace("_", "-") in ("utf-8", "utf8") else encoding
-        return io.TextIOWrapper(self.stream, told, errors="surrogateescape", newline="")
+        self._text = io.TextIOWrapper(self.stream, told, errors="surrogateescape", newline="")
+        return self._text  # kept here too: whoever lets go of it last closes the file
 
     def close(self) -> None:
         """Close a file, leave standard input."""
@@ -90,7 +92,7 @@ def name_of(name: str, head: bytes) -> str:
     """A short name for a file by what it is called and how it begins, wherever it lies.
 
     >>> name_of("a.jsonl", b"{}")
-    'a.jsonl-77602da6'
+    'a.jsonl-d2b248cd'
     """
     digest = hashlib.blake2b(head, digest_size=4, person=b"source").hexdigest()
     return f"{name.encode(errors='replace').decode()[:60]}-{digest}"
