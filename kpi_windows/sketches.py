@@ -65,15 +65,14 @@ class Distinct:
             return
         if self.registers is None:
             self._make_dense()
-        assert self.registers is not None and other.registers is not None
-        self.registers = bytearray(map(max, self.registers, other.registers))
+        self.registers = _larger(self.registers, other.registers)
 
     def value(self) -> int:
         """The number of different hashes: exact while few, else within about 0.8 %."""
         if self.registers is None:
             return len(self.hashes or ())
         raw = 0.7213 / (1 + 1.079 / _REGISTERS) * _REGISTERS**2
-        raw /= math.fsum(2.0**-rank for rank in self.registers)
+        raw /= math.fsum(self.registers.count(rank) * 2.0**-rank for rank in range(64))
         empty = self.registers.count(0)
         if raw <= 2.5 * _REGISTERS and empty:
             raw = _REGISTERS * math.log(_REGISTERS / empty)
@@ -107,6 +106,20 @@ class Distinct:
         rank = 64 - _PRECISION - rest.bit_length() + 1
         if rank > self.registers[index]:
             self.registers[index] = rank
+
+
+_HIGH = int.from_bytes(b"\x80" * _REGISTERS, "little")
+
+
+def _larger(left: bytearray | None, right: bytearray | None) -> bytearray:
+    """The larger of each two registers, all at once: as each is below 128, one subtraction of two
+    huge integers with every top bit set compares them all, and borrows from no neighbour."""
+    assert left is not None
+    assert right is not None
+    a, b = int.from_bytes(left, "little"), int.from_bytes(right, "little")
+    is_larger = ((a | _HIGH) - b) & _HIGH
+    mask = (is_larger << 1) - (is_larger >> 7)
+    return bytearray(((a & mask) | (b & ~mask)).to_bytes(_REGISTERS, "little"))
 
 
 def bucket_of(amount: int) -> int:
