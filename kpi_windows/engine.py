@@ -341,6 +341,11 @@ class Shard:
         ):
             self._changed = True
 
+    def end(self) -> None:
+        """Nothing more comes: brings time to the newest event."""
+        self._watermark.end()
+        self._changed = True
+
     def cut(self) -> Cut | None:
         """Takes, in one step, all that changed since the last cut; None when nothing did."""
         if not self._changed:

@@ -58,11 +58,15 @@ class Watermark:
             if least != _FAR:
                 self._rise(least)
         else:
-            if self.heard_ms:
-                self._rise(max(self.heard_ms.values()))
+            self.end()
             if self.at_ms is not None and now_ms - self.at_ms < HOUR_MS:
                 self._rise(now_ms - self._idle_ms)
         return self.at_ms != before
+
+    def end(self) -> None:
+        """Nothing more comes: time is where the newest event is."""
+        if self.heard_ms:
+            self._rise(max(self.heard_ms.values()))
 
     @property
     def is_silent(self) -> bool:
