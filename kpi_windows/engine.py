@@ -23,13 +23,14 @@ from kpi_windows.journeys.customer import CustomerRules
 from kpi_windows.journeys.journal import Entry
 from kpi_windows.journeys.order import OrderRules
 from kpi_windows.journeys.ticket import TicketRules
-from kpi_windows.journeys.visitor import VisitorRules, page_entry
+from kpi_windows.journeys.visitor import VisitorRules, entry_of, page_entry
 from kpi_windows.rollup import Change, Panes
 from kpi_windows.sketches import hash64
 from kpi_windows.table import MANY, Table
 from kpi_windows.watermark import Watermark
 from kpi_windows.windows import Grid
 
+CLICKSTREAM = "clickstream"
 FORWARDED = "forwarded"
 """The internal topic, beside the input topics."""
 
@@ -196,7 +197,8 @@ class Shard:
         at_ms = -1 if watermark.at_ms is None else watermark.at_ms
         oldest_ms = at_ms - lateness_ms
         accepted = duplicate = 0
-        add_page = self._add_page if topic == "clickstream" else None
+        is_clickstream = topic == CLICKSTREAM
+        add_click = self._add_click
         for record, event in zip(records, events, strict=True):
             if event.__class__ is Rejected:
                 self._bury(topic, record, "rejected", event.reason)
@@ -215,8 +217,8 @@ class Shard:
                 if at_ms < others_ms:
                     at_ms = max(at_ms, min(time_ms, others_ms))
                     oldest_ms = at_ms - lateness_ms
-            if event.__class__ is PageViewed and add_page is not None:
-                fresh = add_page(topic, event, time_ms, record)
+            if is_clickstream and event.__class__ is not Clock:
+                fresh = add_click(event, time_ms, record)
             else:
                 fresh = self._add(topic, event, record)  # type: ignore[arg-type]
             if fresh:
@@ -229,19 +231,21 @@ class Shard:
         counts["accepted"] += accepted
         counts["duplicate"] += duplicate
 
-    def _add_page(self, topic: str, event: Any, time_ms: int, record: Record) -> bool | None:
-        """`_add` for the commonest event."""
+    def _add_click(self, event: Any, time_ms: int, record: Record) -> bool | None:
+        """`_add` for what comes most."""
         visitor_id = event.visitor_id
         table = self._visitors
         journal = table.hot.get(visitor_id)
         if journal is None:
             if visitor_id not in table.packed and not self._forwarding.is_here(visitor_id):
-                self._forwarding.send_on(topic, visitor_id, record.value)
+                self._forwarding.send_on(CLICKSTREAM, visitor_id, record.value)
                 return None
             journal = self._visitor(visitor_id)
         if event.is_bot or event.is_test:
             return True
-        return table.journals.add(journal, page_entry(event, time_ms))
+        if event.__class__ is PageViewed:
+            return table.journals.add(journal, page_entry(event, time_ms))
+        return table.journals.add(journal, entry_of(event, self._definitions))
 
     def _add(self, topic: str, event: Event, record: Record) -> bool | None:
         """Passes an admitted event to its journeys.
