@@ -97,7 +97,7 @@ class Shard:
         self._visitors = self._tables[routes.VISITORS]
         self._dead: list[DeadLetter] = []
         self._counts: dict[str, dict[str, int]] = {
-            topic: dict.fromkeys(OUTCOMES, 0) for topic in TOPICS
+            topic: dict.fromkeys(("in", *OUTCOMES), 0) for topic in TOPICS
         }
         self._counts[FORWARDED] = self._forwarding.counts
         self._newest_arrival_ms = 0
@@ -111,7 +111,7 @@ class Shard:
         return self._watermark.at_ms
 
     def counts(self) -> dict[str, dict[str, int]]:
-        """How many events of each topic had which outcome, ever."""
+        """How many events of each topic came "in", and how many had which outcome, ever."""
         return self._counts
 
     def sizes(self) -> dict[str, int]:
@@ -173,6 +173,7 @@ class Shard:
             self._ingest_forwarded(records)
         else:
             events = decode(topic, [record.value for record in records])
+            self._counts[topic]["in"] += len(records)
             self._ingest_events(topic, records, events)
             newest_ms = max(record.timestamp_ms for record in records)
             self._newest_arrival_ms = max(self._newest_arrival_ms, newest_ms)
