@@ -38,7 +38,7 @@ class Source:
                 self.size = path.stat().st_size
             except OSError as error:
                 raise SourceError(f"{path}: {error.strerror}") from error
-        packed = path is not None and path.suffix == ".gz"
+        packed = path is not None and _is_packed(path, self._raw)
         self.stream: BinaryIO = gzip.GzipFile(fileobj=self._raw) if packed else self._raw  # type: ignore[assignment]
 
     @property
@@ -59,6 +59,15 @@ class Source:
         """Close a file, leave standard input."""
         if self.path is not None:
             self._raw.close()
+
+
+def _is_packed(path: Path, raw: IO[bytes]) -> bool:
+    """Whether a file is gzip: by how it begins, or by its name where that can't be read twice."""
+    if not raw.seekable():
+        return path.suffix == ".gz"
+    begin = raw.read(2)
+    raw.seek(0)
+    return begin == b"\x1f\x8b"
 
 
 class RawLine(NamedTuple):
