@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from aiokafka import TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 
 from kpi_windows.codec import Checkpoint, unpack_checkpoint
@@ -32,6 +33,10 @@ BEHIND_MS = 60_000
 """A partition whose watermark is this far behind the foremost one is behind."""
 _RETRY_S = 2.0
 _POINTS = 4
+
+
+class _NotYetError(Exception):
+    """Kafka answers, but what is to be followed isn't there as it should be."""
 
 
 @dataclass
@@ -109,6 +114,15 @@ class Whole:
             delay_ms = now_ms - newest_ms + spread_ms * (point + 0.5) / _POINTS
             self.delays.add(max(delay_ms, 0.0) / 1_000, events / _POINTS)
 
+    def begin(self) -> None:
+        """All is told anew, from the beginning: what was told before is dropped."""
+        for partition in self.seen:
+            self.view.forget(partition)
+        self.seen.clear()
+        self.caught_up.clear()
+        self.ready_ms = None
+        self.trouble = ""
+
     def catch_up(self, partition: int) -> None:
         """The partition's changelog was read to its end."""
         self.caught_up.add(partition)
@@ -146,17 +160,24 @@ class Follower:
         while True:
             try:
                 await self._follow()
+            except _NotYetError as error:
+                self._wait_for(str(error))
             except (TimeoutError, KafkaError, OSError) as error:
                 where = ", ".join(self._settings.bootstrap_servers)
-                self._whole.trouble = f"no Kafka broker answers at {where}: {error!r}"
-                log.warning("%s; trying again in %g s", self._whole.trouble, _RETRY_S)
-                await asyncio.sleep(_RETRY_S)
+                self._wait_for(f"no Kafka broker answers at {where} ({error})")
+            await asyncio.sleep(_RETRY_S)
+
+    def _wait_for(self, trouble: str) -> None:
+        if trouble != self._whole.trouble:
+            log.warning("%s; trying again every %g s", trouble, _RETRY_S)
+        self._whole.trouble = trouble
 
     async def _follow(self) -> None:
         settings, whole = self._settings, self._whole
-        for partition in await self._empty():
+        empty = await self._empty()
+        whole.begin()
+        for partition in empty:
             whole.catch_up(partition)
-        whole.trouble = ""
         servers, options = settings.bootstrap_servers, settings.kafka_options
         async for cut in follow(servers, options, self._topic, range(whole.partitions)):
             if cut is None:
@@ -169,20 +190,28 @@ class Follower:
                 whole.catch_up(cut.partition)
 
     async def _empty(self) -> list[int]:
-        """Partitions in which nothing was ever committed; KafkaError while the topic is missing."""
-        settings = self._settings
+        """Partitions in which nothing was ever committed."""
+        settings, topic = self._settings, self._topic
+        admin = AIOKafkaAdminClient(
+            bootstrap_servers=list(settings.bootstrap_servers), **settings.kafka_options
+        )
+        try:
+            await admin.start()
+            described = await admin.describe_topics()  # of all: asking for one may create it
+        finally:
+            await admin.close()
+        found = next((len(t["partitions"]) for t in described if t["topic"] == topic), 0)
+        if not found:
+            raise _NotYetError(f"{topic} isn't there yet: `kpi topics` creates it")
+        if found != self._whole.partitions:
+            raise _NotYetError(
+                f"{topic} has {found} partitions, but `partitions` is {self._whole.partitions}: "
+                "set it to the same, here and for the workers"
+            )
         consumer: Any = reader(settings.bootstrap_servers, settings.kafka_options, wait_ms=50)
         await consumer.start()
         try:
-            await consumer.topics()  # fetches what there is; partitions_for_topic only remembers
-            found = len(consumer.partitions_for_topic(self._topic) or ())
-            if found != self._whole.partitions:
-                raise KafkaError(
-                    f"{self._topic} has {found} partitions and `partitions` is "
-                    f"{self._whole.partitions}; `kpi topics` creates it, `kpi doctor` says more"
-                )
-            tps = [TopicPartition(self._topic, p) for p in range(found)]
-            ends = await consumer.end_offsets(tps)
-            return [tp.partition for tp, end in ends.items() if end == 0]
+            ends = await consumer.end_offsets([TopicPartition(topic, p) for p in range(found)])
         finally:
             await consumer.stop()
+        return [tp.partition for tp, end in ends.items() if end == 0]
