@@ -174,6 +174,13 @@ def test_cost_comes_back_with_the_goods(refund: Event, given_back: int) -> None:
     assert all_told("order", "customer_profit_micros") == (30 - 12 + given_back) * EUR - refunds
 
 
+def test_goods_that_come_back_one_by_one_bring_their_cost_one_by_one() -> None:
+    returns = [refunded(number * D, back("lamp"), restocked=True) for number in (1, 2, 3, 4)]
+    all_told = told(completed(0, line("lamp", 3, cost=cost(4))), *returns)
+    back_at = {number * D: -4 * EUR for number in (1, 2, 3)}
+    assert all_told.times("order", "cost_production_micros") == {0: 12 * EUR} | back_at
+
+
 def test_a_refund_id_counts_once() -> None:
     twice = [refunded(at, amount=10, refund_id="R") for at in (D, 2 * D)]
     assert told(completed(0, line(price=50)), *twice).times("order", "refunds") == {D: 1}
