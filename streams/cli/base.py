@@ -88,14 +88,11 @@ class Commands(click.Group):
             raise Failure(_told(error)) from error
 
 
-_PLAIN = (
-    "ConfigError",
-    "RefusedError",
-    "UnreachableError",
-    "MappingError",
-    "UnknownNameError",
-    "DefinitionsChanged",
+_PLAIN = frozenset(
+    "ConfigError RefusedError UnreachableError MappingError SourceError SendError QuestionError "
+    "UnknownNameError DefinitionsChanged PortTakenError TooLargeError".split()
 )
+"""Errors whose message is for people; by name, so that no module is loaded for it."""
 
 
 def _told(error: Exception) -> str:

@@ -98,6 +98,19 @@ def test_what_fails_exits_with_1_and_says_what_to_do(tmp_path: Path) -> None:
         assert "Error: " in told.output
 
 
+def test_an_exporter_whose_port_is_taken_says_so() -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        told = kpi("exporter", "--port", str(port))
+    assert told.exit_code == 1
+    assert told.output == (
+        f"Error: port {port} on 127.0.0.1 is taken: stop what listens there, or choose another by "
+        "--port (0 takes any free one)\n"
+    )
+
+
 def test_a_wrong_setting_is_named_with_its_line(tmp_path: Path) -> None:
     (tmp_path / "shop.toml").write_text("[shop]\n\nzoen = 'UTC'\n")
     told = kpi("topics")
