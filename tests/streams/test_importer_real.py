@@ -12,7 +12,10 @@ import pytest
 from streams.importer import ImportOptions, ImportResult, dry_run
 from tests.streams import real_input as real
 
-pytestmark = pytest.mark.skipif(real.folder() is None, reason=real.WITHOUT)
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(real.folder() is None, reason=real.WITHOUT),
+]
 
 
 def imported(name: str, mapping: str) -> tuple[real.Events, ImportResult, list[str]]:
