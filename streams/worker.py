@@ -1,6 +1,6 @@
 """Running a worker: in a process of its own that always ends, under a supervisor that starts anew.
 
-It knows signals, exit codes and logging; what a worker does is in `streams.app`.
+It knows signals and exit codes; what a worker does is in `streams.app`.
 """
 
 from __future__ import annotations
@@ -31,11 +31,11 @@ EXIT_REFUSED = 78  # sysexits' EX_CONFIG: trying again can't help
 _STOP_PATIENCE_S = 15.0
 _STEADY_S = 60.0
 _SAY_AGAIN_S = 10.0
-_LIBRARIES = ("faust", "mode", "aiokafka", "kafka", "asyncio")
+_LIBRARIES = ("faust", "mode", "aiokafka", "asyncio")
 
 
-class _SayOnce(logging.Filter):
-    """Lets a message of a library pass once in a while: a broker that is away fills no disk."""
+class _SayRarely(logging.Filter):
+    """Lets a library say the same thing once in a while: a broker that is away fills no disk."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -52,19 +52,6 @@ class _SayOnce(logging.Filter):
         return True
 
 
-def log_readably(level: int = logging.INFO) -> None:
-    """One line a message; of the libraries only warnings, and the same one not too often."""
-    logging.basicConfig(
-        level=level,
-        format="%(asctime)s %(levelname)-7s %(name)s: %(message)s",
-        stream=sys.stderr,
-    )
-    for handler in logging.getLogger().handlers:
-        handler.addFilter(_SayOnce())
-    for name in _LIBRARIES:
-        logging.getLogger(name).setLevel(max(level, logging.WARNING))
-
-
 def run_worker(
     settings: EngineSettings,
     shard_factory: ShardFactory,
@@ -79,6 +66,8 @@ def run_worker(
     `started` gets the app once it runs, to put an exporter beside it in the same loop.
     """
     code = EXIT_FAILED
+    for handler in logging.getLogger().handlers:
+        handler.addFilter(_SayRarely())
     try:
         loop = asyncio.new_event_loop()
         asyncio.set_event_loop(loop)
@@ -175,6 +164,8 @@ def supervise(
         began = time.monotonic()
         child = subprocess.Popen(command, start_new_session=True)
         code = _wait(child, told, patience_s)
+        if told and code == -signal.SIGTERM:
+            return EXIT_OK  # it had not begun
         if told or code in (EXIT_OK, EXIT_REFUSED):
             return code
         pause_s = first_pause_s if time.monotonic() - began > _STEADY_S else pause_s

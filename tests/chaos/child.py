@@ -7,13 +7,15 @@ supervisor. SETTINGS is JSON. The file named by CHAOS_FAULT arms one fault: the 
 from __future__ import annotations
 
 import json
-import logging
 import os
 import signal
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+from streams import logs
+from streams.settings import Log
 
 FAULT = "CHAOS_FAULT"
 PID = "CHAOS_PID"
@@ -34,7 +36,8 @@ class ChaosSettings:
     web_port: int | None = None
     kafka_options: dict[str, Any] = field(default_factory=dict)
     definitions: Any = None
-    shard: str = "fake"
+    shard: str = "counter"
+    create_topics: bool = False
 
 
 def die_at(fault: Path) -> Any:
@@ -61,18 +64,18 @@ def tell_seen(app: Any) -> None:
 
 def work(settings: ChaosSettings) -> None:
     from streams import commits
-    from streams.worker import log_readably, run_worker
+    from streams.worker import run_worker
 
-    log_readably(logging.INFO)
+    logs.configure(Log())
     if FAULT in os.environ:
         commits.reached = die_at(Path(os.environ[FAULT]))
     if PID in os.environ:
         Path(os.environ[PID]).write_text(str(os.getpid()))
-    run_worker(settings, factory(settings), started=tell_seen)
+    run_worker(settings, factory(settings), create_topics=settings.create_topics, started=tell_seen)
 
 
 def factory(settings: ChaosSettings) -> Any:
-    if settings.shard == "fake":
+    if settings.shard == "counter":
         from tests.streams.fake_shard import FakeShard
 
         return FakeShard
@@ -84,9 +87,9 @@ def factory(settings: ChaosSettings) -> Any:
 
 def main(arguments: list[str]) -> int:
     if arguments[0] == "--supervised":
-        from streams.worker import log_readably, supervise
+        from streams.worker import supervise
 
-        log_readably(logging.INFO)
+        logs.configure(Log())
         child = [sys.executable, "-m", "tests.chaos.child", arguments[1]]
         return supervise(child, first_pause_s=0.2, longest_pause_s=1.0)
     work(ChaosSettings(**json.loads(arguments[0])))

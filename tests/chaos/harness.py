@@ -171,9 +171,13 @@ class Shop(threading.Thread):
         if error is not None:
             self.lost.append(error)
 
-    def close(self) -> None:
+    def stop(self) -> None:
         self._closing.set()
         self.join()
+
+    def close(self) -> None:
+        """Stop, and have all of it in Kafka."""
+        self.stop()
         assert self._producer.flush(240) == 0
         assert not self.lost
 
@@ -315,7 +319,7 @@ def expected_of(run: Run) -> tuple[dict[tuple[int, bytes], list[int]], set[tuple
     return sums, dead
 
 
-def assert_exact(run: Run) -> None:
+def assert_sums(run: Run) -> None:
     """State, panes and dead letters are what one undisturbed pass makes of the inputs."""
     sums, dead = expected_of(run)
     state = {key: json.loads(value) for key, value in run.table("state").items()}

@@ -6,11 +6,15 @@ import os
 import random
 import signal
 import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from tests.chaos.harness import Run, Shop, Worker, amounts, assert_exact, until
+from tests.chaos import shop
+from tests.chaos.harness import Run, Shop, Worker, amounts, assert_sums, until
 from tests.kafka.broker import KafkaBroker
 
 pytestmark = [pytest.mark.kafka, pytest.mark.chaos, pytest.mark.slow]
@@ -32,88 +36,118 @@ def chance(request: pytest.FixtureRequest) -> random.Random:
     return random.Random(f"{SEED}-{request.node.name}")
 
 
-def _prepare(broker: KafkaBroker, run: Run) -> Shop:
-    broker.create_topics(run.topics.values(), partitions=run.settings.partitions)
-    app = run.settings.app_id
-    changelog = {"cleanup.policy": "compact"}
-    broker.create_topics([f"{app}-state", f"{app}-panes"], config=changelog)
-    broker.create_topics([f"{app}-forwarded", f"{app}-dead-letters"])
-    shop = Shop(run.bootstrap, run.topics, amounts(SEED))
-    shop.start()
-    return shop
+@dataclass(frozen=True)
+class Kind:
+    """What the workers compute, what is fed to them, and how the outcome is judged."""
+
+    shard: str
+    events: Callable[[int], Iterator[tuple[str, bytes, bytes]]]
+    judge: Callable[[Run], None]
 
 
-def _working(run: Run, *workers: Worker) -> None:
-    for worker in workers:
-        until(f"{worker.name} restored", lambda worker=worker: "restored" in worker.said())
+COUNTER = Kind("counter", amounts, assert_sums)  # every sum is known from the inputs alone
+SHOP = Kind("shop", shop.events, shop.assert_exact)  # the product, against an undisturbed run
 
 
-def _finish(run: Run, shop: Shop) -> None:
-    shop.close()
-    run.settle()
-    codes = [worker.stop() for worker in run.workers]
-    assert codes == [0] * len(codes)
-    assert_exact(run)
+class Play:
+    """A run with its topics, a shop that goes on meanwhile, and the verdict."""
+
+    def __init__(
+        self, broker: KafkaBroker, kind: Kind, app_id: str, folder: Path, **settings: Any
+    ) -> None:
+        self.run = Run(broker.bootstrap, app_id, folder, shard=kind.shard, **settings)
+        self._kind = kind
+        changelogs = [f"{app_id}-state", f"{app_id}-panes"]
+        others = [*self.run.topics.values(), f"{app_id}-forwarded", f"{app_id}-dead-letters"]
+        broker.create_topics(changelogs, config={"cleanup.policy": "compact"})
+        broker.create_topics(others)
+        self._shop = Shop(self.run.bootstrap, self.run.topics, kind.events(SEED))
+
+    def __enter__(self) -> Play:
+        self.run.__enter__()
+        self._shop.start()
+        return self
+
+    def __exit__(self, *error: Any) -> None:
+        self._shop.stop()
+        self.run.__exit__(*error)
+
+    def worker(self, name: str, **changes: Any) -> Worker:
+        """One more, restored."""
+        worker = self.run.worker(name, **changes)
+        until(f"{name} has restored", lambda: "restored" in worker.said())
+        return worker
+
+    def finish(self) -> None:
+        self._shop.close()
+        self.run.settle()
+        self._kind.judge(self.run)
+        assert [worker.stop() for worker in self.run.workers] == [0] * len(self.run.workers)
 
 
+def _kill_at_random(workers: Sequence[Worker], chance: random.Random) -> None:
+    worker = chance.choice(workers)
+    old = worker.pid
+    time.sleep(chance.uniform(0, 2.5))  # the random moment itself
+    worker.kill()
+    worker.restarted(old)
+
+
+@pytest.mark.parametrize(
+    ("kind", "at_points", "at_random"),
+    [(SHOP, (*POINTS, *POINTS[:4]), 12), (COUNTER, POINTS, 4)],
+    ids=["shop", "counter"],
+)
 def test_kills_at_named_points_and_at_random_moments(
-    kafka: KafkaBroker, app_id: str, tmp_path: Path, chance: random.Random
+    kafka: KafkaBroker,
+    app_id: str,
+    tmp_path: Path,
+    chance: random.Random,
+    kind: Kind,
+    at_points: Sequence[str],
+    at_random: int,
 ) -> None:
-    with Run(kafka.bootstrap, app_id, tmp_path) as run:
-        shop = _prepare(kafka, run)
-        one = run.worker("one", instance_id="one")
-        two = run.worker("two", instance_id="two")
-        _working(run, one, two)
-        kills = 0
-        for point in [*POINTS, *POINTS[:4]]:
-            chance.choice([one, two]).die_at(point)
-            kills += 1
-        while kills < 22:
-            worker = chance.choice([one, two])
-            old = worker.pid
-            time.sleep(chance.uniform(0, 2.5))  # the random moment itself
-            worker.kill()
-            worker.restarted(old)
-            kills += 1
-        _finish(run, shop)
+    with Play(kafka, kind, app_id, tmp_path) as play:
+        workers = [play.worker(name, instance_id=name) for name in ("one", "two")]
+        for point in at_points:
+            chance.choice(workers).die_at(point)
+        for _ in range(at_random):
+            _kill_at_random(workers, chance)
+        play.finish()
 
 
 def test_workers_join_and_leave(
     kafka: KafkaBroker, app_id: str, tmp_path: Path, chance: random.Random
 ) -> None:
-    with Run(kafka.bootstrap, app_id, tmp_path) as run:
-        shop = _prepare(kafka, run)
-        _working(run, run.worker("stays"))
+    with Play(kafka, SHOP, app_id, tmp_path) as play:
+        play.worker("stays")
         for number in range(5):
-            guest = run.worker(f"guest-{number}")
-            _working(run, guest)
+            guest = play.worker(f"guest-{number}")
             time.sleep(chance.uniform(0, 2))  # the random moment itself
             assert guest.stop() == 0
-            run.workers.remove(guest)
-        _finish(run, shop)
+            play.run.workers.remove(guest)
+        play.finish()
 
 
 def test_zombies_write_nothing(
     kafka: KafkaBroker, app_id: str, tmp_path: Path, chance: random.Random
 ) -> None:
-    with Run(kafka.bootstrap, app_id, tmp_path, session_timeout_s=3.0, heartbeat_s=0.5) as run:
-        shop = _prepare(kafka, run)
-        workers = [run.worker("one"), run.worker("two")]
-        _working(run, *workers)
+    with Play(kafka, SHOP, app_id, tmp_path, session_timeout_s=3.0, heartbeat_s=0.5) as play:
+        workers = [play.worker("one"), play.worker("two")]
         for _ in range(5):
-            zombie = chance.choice(workers)
-            pid = zombie.freeze()
+            pid = chance.choice(workers).freeze()
             time.sleep(3.0 + chance.uniform(1, 3))  # longer than its session
             os.kill(pid, signal.SIGCONT)
             time.sleep(chance.uniform(0, 2))  # alive again, or found out: either way it goes on
-        _finish(run, shop)
+        play.finish()
 
 
 def test_a_broker_that_is_away_for_a_while(
     own_kafka: KafkaBroker, app_id: str, tmp_path: Path, chance: random.Random
 ) -> None:
-    with Run(own_kafka.bootstrap, app_id, tmp_path) as run:
-        shop = _prepare(own_kafka, run)
-        _working(run, run.worker("one"), run.worker("two"))
+    with Play(own_kafka, SHOP, app_id, tmp_path) as play:
+        for name in ("one", "two"):
+            play.worker(name)
+        until("events are taken in", lambda: all(w.seen() > 1000 for w in play.run.workers))
         own_kafka.restart(kill=True, down_s=chance.uniform(4, 8))
-        _finish(run, shop)
+        play.finish()
