@@ -14,22 +14,12 @@ import pytest
 
 from kpi_windows.events import TOPICS
 from streams.broker import EmbeddedBroker
-from streams.importer import ImportOptions, ImportResult, dry_run, import_file
+from streams.importer import import_file
 from streams.intake.sorting import Sorter
-from streams.mapping import MappingError
 from streams.producer import ProducerOptions, Sender, SendError
+from tests.streams.imported import AT, VIEWS, Imported, ms, options, rows
 from tests.streams.readback import everything
 
-VIEWS = """
-[read]
-time = "unix_ms"
-[[event]]
-type = "page_viewed"
-[event.fields]
-timestamp = "at"
-visitor_id = "who"
-page = "page"
-"""
 ORDERS = """
 [read]
 time = "unix_ms"
@@ -66,35 +56,6 @@ watch = ["state"]
 timestamp = "at"
 ticket_id = "ticket"
 """
-AT = 1_704_067_200_000
-
-
-class Imported:
-    def __init__(self, options: ImportOptions) -> None:
-        self.said: list[str] = []
-        lines: list[bytes] = []
-        self.result: ImportResult = dry_run(options, write=lines.append, report=self.said.append)
-        self.events: list[dict[str, Any]] = [json.loads(line) for line in lines]
-
-    def all(self, name: str) -> list[Any]:
-        return [event.get(name) for event in self.events]
-
-
-def options(
-    tmp_path: Path, mapping: str, content: str | bytes, name: str = "a.csv", **more: Any
-) -> ImportOptions:
-    (tmp_path / "m.toml").write_text(mapping, encoding="utf-8")
-    raw = content.encode() if isinstance(content, str) else content
-    (tmp_path / name).write_bytes(raw)
-    return ImportOptions(tmp_path / name, tmp_path / "m.toml", progress=False, **more)
-
-
-def rows(header: str, *lines: str) -> str:
-    return "\n".join([header, *lines]) + "\n"
-
-
-def ms(*offsets: int) -> list[int]:
-    return [AT + offset for offset in offsets]
 
 
 def test_events_come_in_order_of_time_with_their_topic_and_equal_rows_stay_two(
@@ -249,56 +210,6 @@ def test_json_lines_are_mapped_by_nested_fields(tmp_path: Path) -> None:
     assert "'visitor.id' is missing: needed for visitor_id" in found.said[0]
 
 
-def test_a_json_field_that_no_line_has_is_told(tmp_path: Path) -> None:
-    text = json.dumps({"at": AT, "who": "a"}) + "\n"
-    found = Imported(options(tmp_path, VIEWS, text, "a.jsonl"))
-    assert found.said == ["a.jsonl:1: no line has a field 'page', which the mapping names"]
-
-
-def test_broken_lines_are_told_by_number_and_the_rest_is_imported(tmp_path: Path) -> None:
-    text = (
-        rows("at,who,page", f"{AT},a,/x", f"{AT},a", f"{AT},a,/x,more", '1,"a"b,/x', "soon,a,/x")
-        + f"17,a,/x\n,a,/x\n\n{AT},z,/y\n"
-    ).encode() + b"%d,\xff,/x\n%d,last,/wh" % (AT, AT)
-    found = Imported(options(tmp_path, VIEWS, text))
-    assert found.all("who") == [None] * 3
-    assert found.all("visitor_id") == ["a", "z", "last"]
-    numbers = [int(line.split(":")[1]) for line in found.said]
-    assert numbers == [3, 4, 5, 6, 7, 8, 11]
-    reasons = "\n".join(found.said)
-    for said in (
-        "expected 3 columns, got 2",
-        "expected 3 columns, got 4",
-        "not CSV",
-        "expected a time as 'unix_ms', got 'soon'",
-        "timestamp out of range",
-        "column 'at' is missing: needed for timestamp",
-        "not text in utf-8",
-    ):
-        assert said in reasons
-
-
-def test_a_last_line_cut_within_quotes_is_told(tmp_path: Path) -> None:
-    text = rows("at,who,page", f"{AT},a,/x") + f'{AT},b,"/lo'
-    found = Imported(options(tmp_path, VIEWS, text))
-    assert found.all("visitor_id") == ["a"]
-    assert "a.csv:3: not CSV" in found.said[0]
-
-
-def test_a_row_over_several_lines_has_the_number_of_its_first(tmp_path: Path) -> None:
-    text = rows("at,who,page", f'{AT},a,"/x\n/y"', f"{AT},b")
-    found = Imported(options(tmp_path, VIEWS, text))
-    assert found.all("page") == ["/x\n/y"]
-    assert found.said == ["a.csv:4: expected 3 columns, got 2"]
-
-
-def test_a_packed_file_that_was_cut_gives_what_it_has(tmp_path: Path) -> None:
-    whole = gzip.compress(rows("at,who,page", *(f"{AT + n},a,/{n}" for n in range(9_999))).encode())
-    found = Imported(options(tmp_path, VIEWS, whole[: len(whole) // 2], "a.csv.gz"))
-    assert 0 < len(found.events) < 9_999
-    assert "the file ends in the middle" in found.said[-1]
-
-
 def test_a_file_without_a_header_gets_its_columns_from_the_mapping(tmp_path: Path) -> None:
     mapping = VIEWS.replace("[read]", '[read]\ncolumns = ["at", "who", "page"]')
     assert Imported(options(tmp_path, mapping, f"{AT},a,/x\n")).all("page") == ["/x"]
@@ -307,21 +218,6 @@ def test_a_file_without_a_header_gets_its_columns_from_the_mapping(tmp_path: Pat
 def test_a_byte_order_mark_is_no_part_of_the_first_column(tmp_path: Path) -> None:
     text = b"\xef\xbb\xbf" + rows("at,who,page", f"{AT},a,/x").encode()
     assert len(Imported(options(tmp_path, VIEWS, text)).events) == 1
-
-
-@pytest.mark.parametrize(
-    ("right", "wrong", "said"),
-    [
-        ('"who"', '"whom"', r"fields.visitor_id: the file has no column 'whom'; did you mean who"),
-        ('"page"', '{ text = "/{pge}" }', "fields.page: the file has no column 'pge'"),
-    ],
-)
-def test_a_column_that_the_file_lacks_is_named_with_the_nearest(
-    tmp_path: Path, right: str, wrong: str, said: str
-) -> None:
-    text = rows("at,who,page", f"{AT},a,/x")
-    with pytest.raises(MappingError, match=f"m.toml: .*{said}"):
-        Imported(options(tmp_path, VIEWS.replace(right, wrong), text))
 
 
 @pytest.fixture
