@@ -153,10 +153,10 @@ def test_delays_are_told_by_commit(tmp_path: Path) -> None:
     before = whole.seen[0].checkpoint
     after = type(before)(
         newest_arrival_ms=NOON_MS - 400,
-        counts={"orders": {"accepted": sum(before.counts["orders"].values()) + 400}},
+        counts={"orders": {"in": 900, "accepted": 500}},
     )
     before.newest_arrival_ms = NOON_MS - HOUR_MS
-    before.counts = {"orders": before.counts["orders"]}
+    before.counts = {"orders": {"in": 500, "accepted": 90, "late": 10}}
     whole._measure(before, after, NOON_MS)
     told = samples(whole)
     name = "kpi_processor_visible_delay_seconds"
