@@ -283,7 +283,7 @@ class Shard:
         journal = self._visitors.get(visitor_id)
         if not journal.head.hashed:
             journal.head.hashed = hash64(visitor_id)
-            if journal.base is not None:
+            if journal.base is not None and not journal.base.hashed:
                 journal.base.hashed = journal.head.hashed
         return journal
 

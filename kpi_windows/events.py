@@ -28,7 +28,7 @@ LATEST_MS = 4_102_444_800_000
 """2100-01-01: a later integer is nearly always a time in microseconds."""
 MONEY_LIMIT = Decimal(10) ** 9
 """Amounts of a thousand million and more are taken for mistakes."""
-TOP_LINES = 1_000
+TOP_LINES = 10_000
 """An order with more lines is rejected: it is a batch, not an order."""
 
 Time = int | Annotated[datetime, Meta(tz=True)]

@@ -66,7 +66,7 @@ class Table(Generic[S]):
             self.journals.settle(journal, watermark_ms)
             self.journals.trim(journal, horizon_ms)
             self._changed.add(key)
-            if journal.base is None and self.rules.ends_ms(journal.head) <= horizon_ms:
+            if journal.is_final and self.rules.ends_ms(journal.head) <= horizon_ms:
                 self.packed.pop(key, None)
                 continue
             self._set_timer(key, journal, watermark_ms, horizon_ms)
@@ -90,10 +90,9 @@ class Table(Generic[S]):
     def _set_timer(self, key: str, journal: Journal[S], watermark_ms: int, horizon_ms: int) -> None:
         """The journal is looked at when time states something, or when it can be trimmed."""
         at_ms = self.rules.due_ms(journal.head)
-        if journal.base is not None:
+        if not journal.is_final:
             behind_ms = max(watermark_ms - horizon_ms, self._lateness_ms)
-            last_ms = journal.kept[-1][0] if journal.kept else 0
-            final_ms = max(last_ms, journal.settled_ms) + behind_ms + self._gap_ms
+            final_ms = max(journal.last_ms, journal.settled_ms) + behind_ms + self._gap_ms
             at_ms = min(at_ms, max(final_ms, watermark_ms + 1))
         else:
             at_ms = min(at_ms, max(self.rules.ends_ms(journal.head), watermark_ms + 1))

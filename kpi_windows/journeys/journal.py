@@ -16,7 +16,7 @@ is a function of the folded state and the watermark.
 
 from __future__ import annotations
 
-from bisect import insort
+from bisect import bisect
 from typing import Any, Generic, Protocol, TypeVar
 
 import msgspec
@@ -56,17 +56,41 @@ class Rules(Protocol[S]):
 
 
 class Journal(Generic[S]):
-    """One entity; `timer_ms` is when it must be looked at next."""
+    """One entity; `timer_ms` is when it must be looked at next.
 
-    __slots__ = ("base", "head", "ids", "kept", "settled_ms", "timer_ms")
+    Most events come in order, and then neither `base` nor the events kept earlier are needed: both
+    stay packed until something asks for them (`_open`).
+    """
 
-    def __init__(self, head: S) -> None:
-        self.base: S | None = None  # None: the same as head
-        self.kept: list[Entry] = []
+    __slots__ = (
+        "base", "head", "ids", "kept", "last_ms", "packed_base", "packed_kept", "settled_ms",
+        "timer_ms",
+    )  # fmt: skip
+
+    def __init__(self, head: S, base: S | None) -> None:
         self.head = head
-        self.ids: set[str] = set()
+        self.base = base  # None: the same as head, or still packed
+        self.packed_base = _NOTHING
+        self.packed_kept: list[msgspec.Raw] = []  # the events before those in `kept`
+        self.kept: list[Entry] = []
+        self.ids: set[str] = set()  # of `kept`
+        self.last_ms = 0  # of the last event kept
         self.settled_ms = 0  # the watermark of the last `settle` that stated something
         self.timer_ms = NEVER
+
+    @property
+    def is_final(self) -> bool:
+        """Nothing accepted can precede what is known: the base is the head."""
+        return self.base is None and self.packed_base is _NOTHING
+
+
+class _Packed(msgspec.Struct, Generic[S], array_like=True):
+    timer_ms: int
+    settled_ms: int
+    last_ms: int
+    head: S
+    base: msgspec.Raw
+    kept: list[msgspec.Raw]
 
 
 class Journals(Generic[S]):
@@ -75,15 +99,12 @@ class Journals(Generic[S]):
     def __init__(self, rules: Rules[S]) -> None:
         self.rules = rules
         self._encode = msgspec.msgpack.Encoder().encode
-        packed = tuple[int, int, rules.state, rules.state | None, list[Entry]]  # type: ignore[name-defined]
-        self._decode = msgspec.msgpack.Decoder(packed).decode
+        self._decode = msgspec.msgpack.Decoder(_Packed[rules.state]).decode  # type: ignore[name-defined]
         self._decode_state = msgspec.msgpack.Decoder(rules.state).decode
 
     def new(self) -> Journal[S]:
         """An entity of which nothing is known."""
-        journal = Journal(self.rules.state())
-        journal.base = self.rules.state()
-        return journal
+        return Journal(self.rules.state(), self.rules.state())
 
     def copy(self, state: S) -> S:
         """An independent copy."""
@@ -91,40 +112,55 @@ class Journals(Generic[S]):
 
     def pack(self, journal: Journal[S]) -> bytes:
         """The journal as bytes."""
+        base = journal.packed_base if journal.base is None else journal.base
+        kept: list[Any] = journal.packed_kept
+        if journal.kept:
+            kept = kept + journal.kept
         return self._encode(
-            (journal.timer_ms, journal.settled_ms, journal.head, journal.base, journal.kept)
+            (journal.timer_ms, journal.settled_ms, journal.last_ms, journal.head, base, kept)
         )
 
     def unpack(self, packed: bytes) -> Journal[S]:
         """The reverse of `pack`."""
-        timer_ms, settled_ms, head, base, kept = self._decode(packed)
-        journal = Journal(head)
-        journal.timer_ms, journal.settled_ms = timer_ms, settled_ms
-        journal.base, journal.kept = base, kept
-        journal.ids = {entry[2] for entry in kept if entry[2]}
+        told = self._decode(packed)
+        journal = Journal(told.head, None)
+        journal.timer_ms, journal.settled_ms = told.timer_ms, told.settled_ms
+        journal.last_ms, journal.packed_kept = told.last_ms, told.kept
+        if told.base != _NOTHING:
+            journal.packed_base = told.base
         return journal
 
     def add(self, journal: Journal[S], entry: Entry) -> bool:
         """Takes an event in; False when its id was there already."""
-        event_id = entry[2]
+        at_ms, event_id = entry[0], entry[2]
         if event_id:
             if event_id in journal.ids:
                 return False
+            if journal.packed_kept and self._may_hold(journal, event_id):
+                self._open(journal)
+                if event_id in journal.ids:
+                    return False
             journal.ids.add(event_id)
-        kept = journal.kept
-        if journal.base is None:
+        if journal.base is None and journal.packed_base is _NOTHING:
             journal.base = self.copy(journal.head)
-        if (not kept or entry >= kept[-1]) and entry[0] >= journal.settled_ms:
+        if at_ms > journal.last_ms and at_ms >= journal.settled_ms:
             self.rules.step(journal.head, entry, 1)
-            kept.append(entry)
+            journal.kept.append(entry)
+            journal.last_ms = at_ms
+            return True
+        self._open(journal)
+        if at_ms >= journal.settled_ms and (not journal.kept or entry >= journal.kept[-1]):
+            self.rules.step(journal.head, entry, 1)
+            journal.kept.append(entry)
         else:
             self._again(journal, entry)
+        journal.last_ms = journal.kept[-1][0]
         return True
 
     def settle(self, journal: Journal[S], watermark_ms: int) -> None:
         """States what time alone has brought; to be called before facts are shown."""
         if self.rules.due_ms(journal.head) <= watermark_ms:
-            if journal.base is None:
+            if journal.is_final:
                 journal.base = self.copy(journal.head)
             if self.rules.settle(journal.head, watermark_ms, 1):
                 journal.settled_ms = watermark_ms
@@ -134,41 +170,66 @@ class Journals(Generic[S]):
 
         The base is the head itself once nothing can precede what time has stated either.
         """
-        kept = journal.kept
-        if journal.base is None:
+        if journal.is_final:
             return
-        if not kept or kept[-1][0] < horizon_ms:
-            if journal.settled_ms <= horizon_ms:
-                journal.base = None
-            else:
-                for entry in kept:
-                    self.rules.step(journal.base, entry, 0)
-            kept.clear()
+        if journal.last_ms < horizon_ms:
+            if journal.settled_ms > horizon_ms:
+                self._fold(journal, horizon_ms)
+                return
+            journal.base, journal.packed_base = None, _NOTHING
+            journal.packed_kept = []
+            journal.kept.clear()
             journal.ids.clear()
-            return
-        if kept[0][0] >= horizon_ms:
-            return
-        if len(kept) < _WORTH_TRIMMING:
-            return
-        final = [entry for entry in kept if entry[0] < horizon_ms]
+        elif len(journal.packed_kept) + len(journal.kept) >= _WORTH_TRIMMING:
+            self._fold(journal, horizon_ms)
+
+    def _fold(self, journal: Journal[S], horizon_ms: int) -> None:
+        base = self._open(journal)
+        final = [entry for entry in journal.kept if entry[0] < horizon_ms]
         for entry in final:
-            self.rules.step(journal.base, entry, 0)
-        del kept[: len(final)]
+            self.rules.step(base, entry, 0)
+        del journal.kept[: len(final)]
         journal.ids.difference_update(entry[2] for entry in final)
 
+    def _may_hold(self, journal: Journal[S], event_id: str) -> bool:
+        """False when no packed event has the id; True needs a closer look."""
+        wanted = event_id.encode()
+        return any(wanted in bytes(packed) for packed in journal.packed_kept)
+
+    def _open(self, journal: Journal[S]) -> S:
+        """Unpacks the base and all events kept."""
+        if journal.packed_kept:
+            old = [_decode_entry(packed) for packed in journal.packed_kept]
+            journal.kept = old + journal.kept
+            journal.ids.update(entry[2] for entry in old if entry[2])
+            journal.packed_kept = []
+        if journal.packed_base is not _NOTHING:
+            journal.base = self._decode_state(journal.packed_base)
+            journal.packed_base = _NOTHING
+        assert journal.base is not None
+        return journal.base
+
     def _again(self, journal: Journal[S], entry: Entry) -> None:
-        """Facts with the event in its place, minus facts without it."""
+        """Facts with the event in its place, minus facts without it; what precedes it stands."""
         assert journal.base is not None
         rules = self.rules
+        place = bisect(journal.kept, entry)
         before = self.copy(journal.base)
-        for old in journal.kept:
-            rules.step(before, old, -1)
+        for earlier in journal.kept[:place]:
+            rules.step(before, earlier, 0)
+        after = self.copy(before)
+        for later in journal.kept[place:]:
+            rules.step(before, later, -1)
         if journal.settled_ms:
             rules.settle(before, journal.settled_ms, -1)
-        insort(journal.kept, entry)
-        after = self.copy(journal.base)
-        for each in journal.kept:
-            rules.step(after, each, 1)
+        journal.kept.insert(place, entry)
+        for later in journal.kept[place:]:
+            rules.step(after, later, 1)
         journal.head = after
         if journal.settled_ms:
             rules.settle(after, journal.settled_ms, 1)
+
+
+_NOTHING = msgspec.Raw(b"\xc0")
+"""Packed None."""
+_decode_entry = msgspec.msgpack.Decoder(Entry).decode

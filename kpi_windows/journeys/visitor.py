@@ -327,7 +327,7 @@ class VisitorRules:
 
 
 def _forget(state: VisitorState) -> None:
-    blank = VisitorState()
+    blank = VisitorState(hashed=state.hashed)
     for name in VisitorState.__struct_fields__:
         setattr(state, name, getattr(blank, name))
 
