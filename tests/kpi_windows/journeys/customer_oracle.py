@@ -84,7 +84,7 @@ class Life:
     def losses(self) -> list[int]:
         """When the customer is lost: a subscription ends and none is left, or no order came."""
         ends = {live.end for live in self.lives if not live.is_forgotten and live.end < 3 * NEVER}
-        lost = [end for end in ends if not self.is_live(end)]
+        lost = [end for end in ends if not any(one.start < end < one.end for one in self.lives)]
         for order in self.orders:
             at = 3 * order[0]
             deadline = at + 3 * self.definitions.lost_ms

@@ -39,6 +39,9 @@ def test_a_subscription_that_is_not_renewed_ends_after_its_last_paid_millisecond
     assert told(subscribed, until=30 * D).times("customer", "lost") == {30 * D: 1}
     in_time = told(subscribed, renewed(30 * D - 1, until=60 * D - 1), until=60 * D - 1)
     assert in_time.times("customer", "unsubscribed") == {}
+    too_late = told(subscribed, renewed(30 * D, until=60 * D), until=50 * D)
+    assert too_late.times("customer", "lost") == {30 * D: 1}
+    assert too_late("customer", "active") == 1
     late = told(subscribed, renewed(31 * D, until=60 * D), until=50 * D)
     assert late.times("customer", "lost") == {30 * D: 1}
     assert late.times("customer", "active") == {0: 1, 30 * D: -1, 31 * D: 1}
