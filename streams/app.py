@@ -32,7 +32,8 @@ class ShopApp(faust.App):
     commits: Commits
 
     failed: BaseException | None = None
-    draining = False
+    draining = False  # takes nothing in, and commits once more
+    leaving = False  # whatever stops working now may
     mundane_level = "debug"
 
     def __init__(self, settings: EngineSettings, *, embedded: bool, **options: Any) -> None:
@@ -66,7 +67,7 @@ class ShopApp(faust.App):
 
     def fail(self, error: BaseException) -> None:
         """No more commits from this step on; the process is to end and start anew."""
-        if self.failed is None and not self.draining:
+        if self.failed is None and not self.leaving:
             self.failed = error
             self.loop.call_soon_threadsafe(self.ended.set)
 
@@ -74,6 +75,9 @@ class ShopApp(faust.App):
         """An orderly stop: take nothing more in, commit, leave the group."""
         self.draining = True
         await self.commits.last()
+        if self.failed is not None:
+            raise self.failed
+        self.leaving = True
         thread = self.consumer.thread
         await thread.run(thread._ensure_consumer().stop())
 

@@ -19,6 +19,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TypeAlias
 
 from aiokafka import AIOKafkaProducer, TopicPartition
+from aiokafka.errors import MessageSizeTooLargeError
 from aiokafka.structs import OffsetAndMetadata
 
 from kpi_windows.engine import Cut
@@ -28,6 +29,7 @@ log = logging.getLogger(__name__)
 
 _BATCH_BYTES = 900 << 10  # under the broker's usual limit of 1 MB for a batch
 _REQUEST_TIMEOUT_MS = 30_000
+_LONGEST_KEY = 64 << 10  # of a dead letter
 
 CommitHook: TypeAlias = Callable[[int, Cut, Any], None]
 _Records: TypeAlias = Iterable[tuple[bytes | None, bytes | None]]
@@ -95,7 +97,7 @@ class Writer:
         }
         if cut.dead_letters:
             records[names.dead_letters, partition] = [
-                (letter.key, dead_letter(letter.topic, partition, letter))
+                (letter.key and letter.key[:_LONGEST_KEY], dead_letter(partition, letter))
                 for letter in cut.dead_letters
             ]
         forwards: dict[tuple[str, int], list[tuple[bytes, bytes]]] = defaultdict(list)
@@ -111,8 +113,7 @@ class Writer:
             if append(timestamp=now_ms, key=key, value=value) is None:
                 batches.append(self._producer.create_batch())
                 append = batches[-1].append
-                if append(timestamp=now_ms, key=key, value=value) is None:
-                    raise RefusedError(f"A record of {len(value or b'')} bytes fits into no batch")
+                append(timestamp=now_ms, key=key, value=value)  # a first one always fits
         return batches
 
     async def _send(self, to: tuple[str, int], batches: Sequence[Any]) -> None:
@@ -120,7 +121,13 @@ class Writer:
         sent = [
             await self._producer.send_batch(batch, topic, partition=partition) for batch in batches
         ]
-        await asyncio.gather(*sent)
+        try:
+            await asyncio.gather(*sent)
+        except MessageSizeTooLargeError as error:
+            raise RefusedError(
+                f"{topic}-{partition} takes no record as large as one that has to be written: "
+                f"raise its max.message.bytes ({error})"
+            ) from error
 
 
 class Commits:

@@ -25,6 +25,7 @@ from streams.transport import Offsets
 log = logging.getLogger(__name__)
 
 _ATTEMPTS = 3
+_AT_ONCE = 8  # partitions
 _END_PATIENCE_S = 10.0
 
 
@@ -151,9 +152,14 @@ class Restorer:
         self._names = names
         self._factory = factory
         self._ask = ask
+        self._turns = asyncio.Semaphore(_AT_ONCE)
 
     async def restore(self, partition: int) -> Held:
         """Fenced, read and checked; raises RefusedError when the state can't be trusted."""
+        async with self._turns:
+            return await self._restore(partition)
+
+    async def _restore(self, partition: int) -> Held:
         for attempt in range(1, _ATTEMPTS + 1):
             writer = Writer(self._settings, self._names, partition)
             try:

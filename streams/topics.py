@@ -39,7 +39,11 @@ _CHANGELOG = {
     "max.compaction.lag.ms": str(3600 * 1000),
     "max.message.bytes": _PER_RECORD,
 }
-_FORWARDED = {"cleanup.policy": "delete", "retention.ms": str(7 * _DAY_MS)}
+_FORWARDED = {
+    "cleanup.policy": "delete",
+    "retention.ms": str(7 * _DAY_MS),
+    "max.message.bytes": _PER_RECORD,
+}
 _DEAD_LETTERS = {
     "cleanup.policy": "delete",
     "retention.ms": str(30 * _DAY_MS),
@@ -235,13 +239,13 @@ async def _check_compaction(admin: Any, names: Names) -> None:
             )
 
 
-def dead_letter(topic: str, partition: int, letter: Any) -> bytes:
+def dead_letter(partition: int, letter: Any) -> bytes:
     """The JSON value of a dead letter; key and value as base64, and as text where they are text.
 
     What is longer than 256 KiB is cut and says so; the source position leads to the whole.
     """
     told = {
-        "topic": topic,
+        "topic": letter.topic,
         "partition": partition,
         "offset": letter.offset,
         "outcome": letter.outcome,

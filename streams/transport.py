@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Coroutine, Iterable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Coroutine, Iterable, Mapping
 from typing import Any, NamedTuple, TypeVar
 
 import aiokafka
@@ -48,6 +48,10 @@ class BatchSchema(Schema):
 
 
 class RebalanceListener(driver.ConsumerRebalanceListener):
+    def on_partitions_revoked(self, revoked: Iterable[TopicPartition]) -> Awaitable[None]:
+        self._thread.hold_all(())
+        return super().on_partitions_revoked(revoked)
+
     async def on_partitions_assigned(self, assigned: Iterable[TopicPartition]) -> None:
         """Nothing is fetched before its state has been restored and says where to begin."""
         self._thread.hold_all(assigned)
@@ -107,6 +111,7 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
         fetcher = consumer._fetcher
         if consumer._closed or fetcher._closed:
             raise ConsumerStoppedError
+        consumer._coordinator.check_errors()  # it waits until somebody has looked
         with fetcher._subscriptions.fetch_context():
             return await drain(fetcher, timeout_s, self._released.__contains__)
 

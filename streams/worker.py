@@ -13,7 +13,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from aiokafka.errors import ProducerFenced
 
@@ -92,23 +92,47 @@ async def _run(
 ) -> int:
     stop = _stop_signals()
     try:
-        cluster = await ensure(settings, create=create_topics)
-        app = build_app(settings, shard_factory, on_commit, embedded=cluster.embedded)
+        preparing = asyncio.ensure_future(ensure(settings, create=create_topics))
+        if not await _unless(stop, preparing):
+            return EXIT_OK
+        embedded = preparing.result().embedded
+        app = build_app(settings, shard_factory, on_commit, embedded=embedded)
         starting = asyncio.ensure_future(app.start())
         starting.add_done_callback(lambda task: _started(app, task, started))
-        await _first(stop.wait(), app.ended.wait())
-        if app.failed is not None:
-            raise app.failed
-        log.info("stopping: one last commit, then leaving the group")
-        await asyncio.wait_for(app.drain(), _STOP_PATIENCE_S)
+        if await _unless(stop, asyncio.ensure_future(app.ended.wait())):
+            raise app.failed or RuntimeError("ended without a reason")
+        return await _stop(app)
     except ProducerFenced:
         log.warning("another worker has taken over a partition of this one; nothing was written")
-        return EXIT_FAILED
-    except (RefusedError, UnreachableError) as error:
+    except UnreachableError as error:
         log.error("%s", error)
-        return EXIT_REFUSED if isinstance(error, RefusedError) else EXIT_FAILED
+    except RefusedError as error:
+        log.error("%s", error)
+        return EXIT_REFUSED
+    return EXIT_FAILED
+
+
+async def _stop(app: ShopApp) -> int:
+    log.info("stopping: one last commit, then leaving the group")
+    try:
+        await asyncio.wait_for(app.drain(), _STOP_PATIENCE_S)
+    except TimeoutError:
+        log.warning(
+            "stopped without a last commit: Kafka did not take it within %g s. Nothing is lost; "
+            "the next worker goes on from the commit before",
+            _STOP_PATIENCE_S,
+        )
+        return EXIT_FAILED
     log.info("stopped")
     return EXIT_OK
+
+
+async def _unless(stop: asyncio.Event, task: asyncio.Future[Any]) -> bool:
+    """Whether `task` was done, with whatever outcome, before `stop` was set."""
+    stopping = asyncio.ensure_future(stop.wait())
+    await asyncio.wait([stopping, task], return_when=asyncio.FIRST_COMPLETED)
+    stopping.cancel()
+    return task.done()
 
 
 def _started(
@@ -120,11 +144,6 @@ def _started(
         app.fail(error)
     elif then is not None:
         then(app)
-
-
-async def _first(*waits: object) -> None:
-    tasks = [asyncio.ensure_future(wait) for wait in waits]  # type: ignore[call-overload]
-    await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
 
 
 def _stop_signals() -> asyncio.Event:

@@ -59,9 +59,15 @@ def test_inputs_may_have_other_names_in_kafka() -> None:
 
 def test_a_dead_letter_of_a_huge_message_is_cut_and_says_so() -> None:
     letter = SimpleNamespace(
-        offset=1, outcome="rejected", reason="…", timestamp_ms=2, key=None, value=b"x" * 2_000_000
+        topic="carts",
+        offset=1,
+        outcome="rejected",
+        reason="…",
+        timestamp_ms=2,
+        key=None,
+        value=b"x" * 2_000_000,
     )
-    told = json.loads(raw := dead_letter("carts", 0, letter))
+    told = json.loads(raw := dead_letter(0, letter))
     assert told["value_bytes"] == 2_000_000
     assert told["key_base64"] is None
     assert len(raw) < 500_000
