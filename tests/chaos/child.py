@@ -6,6 +6,7 @@ supervisor. SETTINGS is JSON. The file named by CHAOS_FAULT arms one fault: the 
 
 from __future__ import annotations
 
+import ctypes
 import json
 import os
 import signal
@@ -55,6 +56,12 @@ def die_at(fault: Path) -> Any:
     return reached
 
 
+def die_with_parent() -> None:
+    """A supervisor must not outlive the test that was to end it; its worker then stops too."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
+
+
 def tell_seen(app: Any) -> None:
     """Write down, again and again, how many events were taken in."""
     seen = sum(stats.events for stats in app.stats.values())
@@ -89,6 +96,7 @@ def main(arguments: list[str]) -> int:
     if arguments[0] == "--supervised":
         from streams.worker import supervise
 
+        die_with_parent()
         logs.configure(Log())
         child = [sys.executable, "-m", "tests.chaos.child", arguments[1]]
         return supervise(child, first_pause_s=0.2, longest_pause_s=1.0)

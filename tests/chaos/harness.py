@@ -26,7 +26,6 @@ from confluent_kafka import (
 from confluent_kafka.admin import AdminClient
 
 from tests.chaos.child import FAULT, PID, SEEN, ChaosSettings
-from tests.kafka.broker import _die_with_parent
 
 REPOSITORY = Path(__file__).parents[2]
 LOGICAL = ("clickstream", "carts", "orders", "tickets")
@@ -65,7 +64,6 @@ class Worker:
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
-                preexec_fn=_die_with_parent,
             )
 
     @property
