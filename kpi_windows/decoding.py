@@ -122,7 +122,10 @@ def _checked(event: Event) -> Event | Rejected:
             )
         event = msgspec.structs.replace(event, timestamp=at_ms)
     check = _CHECKS.get(type(event))
-    reason = check(event) if check else None
+    try:
+        reason = check(event) if check else None
+    except ArithmeticError:
+        reason = "expected amounts within reason"
     return Rejected(reason) if reason else event
 
 
@@ -130,6 +133,29 @@ def _bad_money(name: str, amount: Decimal | None) -> str | None:
     if amount is None or (amount.is_finite() and 0 <= amount < MONEY_LIMIT):
         return None
     return f"expected an amount of 0 or more, below {MONEY_LIMIT:,.0f} - at `$.{name}`"
+
+
+def worth(event: Any) -> Decimal:
+    """The most that an event of money is about, in its own currency."""
+    if isinstance(event, ProductAdded | ProductRemoved):
+        return event.price * event.quantity
+    lines = sum((_worth_of_line(line) for line in event.products), Decimal(0))
+    if isinstance(event, OrderCompleted):
+        return lines + event.discount + event.tax + event.shipping
+    amount: Decimal = event.amount or Decimal(0)
+    return lines + amount
+
+
+def _worth_of_line(line: Any) -> Decimal:
+    cost = line.cost
+    costs = cost.production + cost.wages + cost.overhead if cost is not None else Decimal(0)
+    worth_of_units: Decimal = max(line.price, costs) * line.quantity
+    return worth_of_units + getattr(line, "discount", 0)
+
+
+def _bad_worth(event: Any) -> str | None:
+    """Quantities times prices must stay within reason too."""
+    return _bad_money("products", worth(event))
 
 
 def _bad_cost(name: str, cost: Cost | None) -> str | None:
@@ -156,7 +182,7 @@ def _bad_order(event: OrderCompleted) -> str | None:
             or _bad_money(f"{where}.discount", line.discount)
             or _bad_cost(f"{where}.cost", line.cost)
         )
-    return reason
+    return reason or _bad_worth(event)
 
 
 def _bad_refund(event: OrderRefunded) -> str | None:
@@ -170,7 +196,7 @@ def _bad_refund(event: OrderRefunded) -> str | None:
         )
     if reason is None and event.amount is None and not event.products:
         reason = "expected `amount`, or `products` with a price each"
-    return reason
+    return reason or _bad_worth(event)
 
 
 def _bad_rating(event: TicketRated) -> str | None:
@@ -193,8 +219,8 @@ def _bad_paid_until(event: Any) -> str | None:
 
 
 _CHECKS: dict[type[Event], Any] = {
-    ProductAdded: lambda e: _bad_money("price", e.price),
-    ProductRemoved: lambda e: _bad_money("price", e.price),
+    ProductAdded: lambda e: _bad_money("price", e.price) or _bad_worth(e),
+    ProductRemoved: lambda e: _bad_money("price", e.price) or _bad_worth(e),
     OrderCompleted: _bad_order,
     OrderRefunded: _bad_refund,
     SubscriptionStarted: _bad_paid_until,

@@ -129,5 +129,6 @@ class Definitions:
 
 _MEANING = frozenset(
     "currency zone visit_gap_ms engaged_ms cart_idle_ms cart_kept_ms new_again_ms lost_ms "
-    "targets default_targets ticket_ages_ms business_hours holidays contact_page_ms".split()
+    "targets default_targets ticket_ages_ms business_hours holidays contact_page_ms "
+    "order_kept_ms ticket_kept_ms pair_products pair_keys".split()
 )

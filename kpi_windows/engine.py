@@ -16,7 +16,7 @@ from kpi_windows import routes
 from kpi_windows.codec import CHECKPOINT, FORMAT, Checkpoint, pack_checkpoint, unpack_checkpoint
 from kpi_windows.decoding import Rejected, decode
 from kpi_windows.definitions import Definitions
-from kpi_windows.events import TOPICS, Clock, Event, OrderCompleted, PageViewed
+from kpi_windows.events import TOPICS, Clock, Event, PageViewed
 from kpi_windows.facts import FACTS, Deltas
 from kpi_windows.forwarding import AT, STRAY, Forward, Forwarding, read
 from kpi_windows.journeys.customer import CustomerRules
@@ -88,9 +88,10 @@ class Shard:
         self._watermark = Watermark(TOPICS, definitions.idle_ms)
         lateness_ms = definitions.longest_lateness_ms
         visitors = VisitorRules(definitions, self._deltas, grid)
+        self._orders = OrderRules(definitions, self._deltas)
         self._tables: dict[str, Table[Any]] = {
             routes.VISITORS: Table(b"v", visitors, lateness_ms, definitions.visit_gap_ms),
-            routes.ORDERS: Table(b"o", OrderRules(definitions, self._deltas), lateness_ms, 0),
+            routes.ORDERS: Table(b"o", self._orders, lateness_ms, 0),
             routes.CUSTOMERS: Table(b"c", CustomerRules(definitions, self._deltas), lateness_ms, 0),
             routes.TICKETS: Table(b"t", TicketRules(definitions, self._deltas), lateness_ms, 0),
         }
@@ -260,7 +261,7 @@ class Shard:
         if not self._tables[name].knows(journey_key) and not self._forwarding.is_here(key):
             self._forwarding.send_on(topic, key, record.value)
             return None
-        reason = routes.unknown_currency(event, self._definitions)
+        reason = routes.uncountable(event, self._definitions)
         if reason is not None:
             self._bury(topic, record, "rejected", reason)
             return None
@@ -270,9 +271,9 @@ class Shard:
             journal = self._visitor(journey_key)
         else:
             journal = self._tables[name].get(journey_key)
-            if event.__class__ is OrderCompleted and journal.head.placed:
-                return False
         entry = routes.own_entry(name, event, self._definitions)
+        if name == routes.ORDERS and self._orders.repeats(journal.head, entry):
+            return False
         if not self._tables[name].journals.add(journal, entry):
             return False
         for table, other_key, other_entry in routes.others(event, self._definitions):

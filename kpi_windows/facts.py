@@ -122,11 +122,13 @@ ORDER = Fact(
         "cost_production_micros",
         "cost_wages_micros",
         "cost_overhead_micros",
-        "customer_profit_micros",
     ),
 )
 """Orders, refunds and cancellations, each at its own time.  Costs are net of what went back to
-stock; customer profit is net sales − cost of identified customers."""
+stock."""
+
+CUSTOMER_VALUE = Fact("customer_value", (), sums=("profit_micros",), level=True)
+"""Net sales − cost of orders of identified customers, and of their refunds, to date."""
 
 LINE = Fact(
     "line",

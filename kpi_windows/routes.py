@@ -12,8 +12,10 @@ It must not know partitions or panes.
 
 from __future__ import annotations
 
+from kpi_windows.decoding import worth
 from kpi_windows.definitions import Definitions
 from kpi_windows.events import (
+    MONEY_LIMIT,
     CustomerForgotten,
     Event,
     OrderCancelled,
@@ -25,7 +27,6 @@ from kpi_windows.events import (
     SubscriptionRenewed,
     SubscriptionStarted,
     TicketOpened,
-    micros,
 )
 from kpi_windows.journeys import customer, order, ticket, visitor
 from kpi_windows.journeys.journal import Entry
@@ -82,7 +83,7 @@ def others(event: Event, definitions: Definitions) -> list[tuple[str, str, Entry
             entry = customer.order_entry(event, definitions)
             heard.append((CUSTOMERS, event.customer_id, entry))
         if event.visitor_id is not None:
-            value = _value_micros(event, definitions)
+            value = order.value_micros(event, definitions)
             heard.append((VISITORS, event.visitor_id, visitor.order_entry(event, value)))
     elif isinstance(event, TicketOpened):
         if event.visitor_id is not None:
@@ -92,20 +93,17 @@ def others(event: Event, definitions: Definitions) -> list[tuple[str, str, Entry
     return heard
 
 
-def unknown_currency(event: Event, definitions: Definitions) -> str | None:
+def uncountable(event: Event, definitions: Definitions) -> str | None:
     """Why an event's money can't be counted, or None."""
     if not isinstance(event, _OF_MONEY) or event.currency in (None, definitions.currency):
         return None
-    if definitions.rate_at(event.currency, event.timestamp) is not None:  # type: ignore[arg-type]
-        return None
-    known = ", ".join(sorted({definitions.currency, *definitions.rates}))
-    return (
-        f"no rate for currency {event.currency!r} at the event's time: expected one of {known}"
-        " - at `$.currency`"
-    )
-
-
-def _value_micros(event: OrderCompleted, definitions: Definitions) -> int:
     rate = definitions.rate_at(event.currency, event.timestamp)  # type: ignore[arg-type]
-    gross = sum(micros(line.price * line.quantity - line.discount) for line in event.products)
-    return round((gross - micros(event.discount)) * (rate or 0))
+    if rate is None:
+        known = ", ".join(sorted({definitions.currency, *definitions.rates}))
+        return (
+            f"no rate for currency {event.currency!r} at the event's time: expected one of "
+            f"{known} - at `$.currency`"
+        )
+    if rate * int(worth(event)) >= int(MONEY_LIMIT):
+        return f"expected an amount worth less than {MONEY_LIMIT:,.0f} {definitions.currency}"
+    return None

@@ -9,7 +9,7 @@ from fractions import Fraction
 
 from kpi_windows.amounts import ForPeriod, Level, count, money
 from kpi_windows.catalogue.terms import cost, discounts, gross, net, orders
-from kpi_windows.facts import BUYER, CUSTOMER, CUSTOMER_PERIOD, ORDER
+from kpi_windows.facts import BUYER, CUSTOMER, CUSTOMER_PERIOD, CUSTOMER_VALUE
 from kpi_windows.formula import Constant, Scale
 from kpi_windows.kpi import Better, Kpi, Reading, Unit
 from kpi_windows.relations import PerYear, Previous
@@ -26,7 +26,7 @@ new_customers = ForPeriod(CUSTOMER_PERIOD, "new", "new customers")
 lost = ForPeriod(CUSTOMER_PERIOD, "lost", "customers lost")
 churn = lost / active_at_start
 profit_to_date = Scale(
-    Level(ORDER, "customer_profit_micros", "gross profit of known customers to date"),
+    Level(CUSTOMER_VALUE, "profit_micros", "gross profit of known customers to date"),
     Fraction(1, 1_000_000),
 )
 new_orders = count(BUYER, "orders", "orders of new customers", customer="new")

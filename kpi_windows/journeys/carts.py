@@ -25,6 +25,10 @@ _RECOVERED_MICROS = CART.slot("recovered_micros")
 _RECOVERED_MS = CART.slot("recovered_ms")
 
 
+_MOST = 10**18
+"""A cart that is worth more millionths isn't told apart."""
+
+
 class Cart(msgspec.Struct, array_like=True):
     """A cart with a product and no order yet."""
 
@@ -63,7 +67,8 @@ class Carts:
             if cart.cart_id == cart_id:
                 self._return_to(cart, at_ms, sign)
                 cart.last_ms = at_ms
-                cart.value_micros += change_micros
+                value_micros = cart.value_micros + change_micros
+                cart.value_micros = max(-_MOST, min(value_micros, _MOST))
                 return carts
         if adds:
             carts = [*carts, Cart(cart_id, at_ms, at_ms, device, change_micros)]

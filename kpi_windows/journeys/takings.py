@@ -13,7 +13,7 @@ import msgspec
 
 from kpi_windows.aggregators import Cell, merge
 from kpi_windows.definitions import Definitions
-from kpi_windows.facts import BUYER, LINE, NONE, ORDER, PAIR, Deltas
+from kpi_windows.facts import BUYER, CUSTOMER_VALUE, LINE, NONE, ORDER, PAIR, Deltas
 
 Costs = tuple[int, int, int]
 """Production, wages, overhead."""
@@ -31,7 +31,6 @@ _SHIPPING = ORDER.slot("shipping_micros")
 _REFUNDS = ORDER.slot("refunds")
 _CANCELLATIONS = ORDER.slot("cancellations")
 _REFUND = ORDER.slot("refund_micros")
-_PROFIT = ORDER.slot("customer_profit_micros")
 _COSTS = [ORDER.slot(f"cost_{kind}_micros") for kind in ("production", "wages", "overhead")]
 
 _LINE_ORDERS = LINE.slot("orders")
@@ -123,6 +122,7 @@ class Takings:
         self._line = deltas.adder(LINE)
         self._pair = deltas.adder(PAIR)
         self._buyer = deltas.adder(BUYER)
+        self._value = deltas.adder(CUSTOMER_VALUE)
 
     def sell(
         self,
@@ -155,7 +155,7 @@ class Takings:
         _add_costs(cell, costs, sign)
         value = gross - discount
         if is_identified:
-            cell[_PROFIT] += sign * (value - sum(costs))
+            self._value(at_ms)[0] += sign * (value - sum(costs))
         else:
             buyer = self._buyer(at_ms, "guest")
             buyer[_BUYER_ORDERS] += sign
@@ -184,7 +184,7 @@ class Takings:
         cell[_REFUND] += sign * micros
         _add_costs(cell, costs, -sign)
         if is_identified:
-            cell[_PROFIT] += sign * (sum(costs) - micros)
+            self._value(at_ms)[0] += sign * (sum(costs) - micros)
 
     def give_back_line(
         self, at_ms: int, product: str, category: str, micros: int, costs: Costs, sign: int

@@ -136,15 +136,15 @@ class TicketRules:
     # ------------------------------------------------------------------ what happens to it
 
     def _step_opened(self, state: TicketState, entry: Entry, sign: int) -> None:
+        at_ms, channel, concern, priority, product, contact = entry[0], *entry[3:]
+        if sign > 0:  # can't be taken back, so that a second opening must count, too
+            self._contact(at_ms, product)[0].add(contact)
         if state.status:
             return
-        at_ms, channel, concern, priority, product, contact = entry[0], *entry[3:]
         state.status, state.opened_ms = NEW, at_ms
         state.channel, state.concern, state.priority = channel, concern, priority
         self._add_opening(state, sign)
         self._flow(at_ms)[_FLOW_OPENED] += sign
-        if sign > 0:
-            self._contact(at_ms, product)[0].add(contact)
 
     def _step_reassigned(self, state: TicketState, entry: Entry, sign: int) -> None:
         concern, priority = entry[3] or state.concern, entry[4] or state.priority

@@ -215,7 +215,7 @@ class VisitorRules:
         counts = cell[_DURATION]
         counts[0] = counts.get(0, 0) + sign
         weekday, hour = self._local(at_ms)
-        self._day_part(at_ms, _NUMBERS[weekday + 1], _NUMBERS[hour])[0] += sign
+        self._day_part(at_ms, str(weekday + 1), _NUMBERS[hour])[0] += sign
         return cell
 
     def _cell(self, state: VisitorState) -> Any:

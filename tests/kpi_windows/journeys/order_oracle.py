@@ -168,7 +168,7 @@ class Life:
             yield "buyer", at_ms, ("guest",), "orders", "", 1
             yield "buyer", at_ms, ("guest",), "value_micros", "", value
         else:
-            yield "order", at_ms, labels, "customer_profit_micros", "", value - sum(costs)
+            yield "customer_value", at_ms, (), "profit_micros", "", value - sum(costs)
         for one, other in combinations(sorted(line.product_id for line in order.products), 2):
             yield "pair", at_ms, (one,), "orders_with", other, 1
 
@@ -226,7 +226,7 @@ class Life:
         for kind, cost in zip(KINDS, costs, strict=True):
             yield "order", at_ms, labels, f"cost_{kind}_micros", "", -cost
         if is_identified:
-            yield "order", at_ms, labels, "customer_profit_micros", "", sum(costs) - total
+            yield "customer_value", at_ms, (), "profit_micros", "", sum(costs) - total
 
 
 def _price(line: Any) -> Fraction:
