@@ -370,12 +370,14 @@ def order_entry(event: OrderCompleted, value_micros: int) -> Entry:
 
 def contact_entry(event: TicketOpened) -> Entry:
     """A contact, for its visitor; it neither starts nor extends a visit."""
-    return (event.timestamp, CONTACTED, "\x00ticket" + event.ticket_id, event.channel or NONE)
+    key = f"\x00ticket{event.ticket_id}\x00{event.timestamp}"  # it may be opened a second time
+    return (event.timestamp, CONTACTED, key, event.channel or NONE)
 
 
 def forgotten_entry(event: CustomerForgotten) -> Entry:
     """The end of what is known of a visitor."""
-    return (event.timestamp, FORGOTTEN, "\x00forgotten" + (event.event_id or ""))
+    key = f"\x00forgotten{event.customer_id}\x00{event.timestamp}"
+    return (event.timestamp, FORGOTTEN, key)
 
 
 def entry_of(event: Event, definitions: Definitions) -> Entry:

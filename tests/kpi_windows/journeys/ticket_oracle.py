@@ -81,13 +81,14 @@ class Oracle:
         log, amounts = sorted(log), Amounts()
         life = life_of(log)
         told = [*self._ratings(log, life), *(self._told(life) if life else ())]
+        contacts = (entry for entry in log if entry[1] == OPENED)
+        told += [(e[0], "contact", (e[6],), "customers", e[7], 1) for e in contacts]
         for at_ms, fact, labels, name, bucket, number in told:
             amounts[fact, at_ms // MINUTE_MS * MINUTE_MS, labels, name, bucket] += number
         return Amounts({key: number for key, number in amounts.items() if number})
 
     def _told(self, life: Life) -> Iterator[tuple[Any, ...]]:
         at_ms = life.opening[0]
-        yield at_ms, "contact", (life.opening[6],), "customers", life.opening[7], 1
         yield at_ms, "ticket", life.labels(), "opened", None, 1
         yield at_ms, "ticket", life.labels(), "messages", None, 1
         yield at_ms, "ticket", life.labels(), "escalated", None, int(bool(life.of(ESCALATED)))
