@@ -26,6 +26,14 @@ class Batch(NamedTuple):
     end: int
     records: list[Record]
 
+    def split(self, most: int) -> tuple[Batch, Batch | None]:
+        """The first `most` records, and the rest."""
+        if len(self.records) <= most:
+            return self, None
+        end = self.records[most - 1].offset + 1
+        first = self._replace(end=end, records=self.records[:most])
+        return first, self._replace(start=end, records=self.records[most:])
+
 
 def _record(_tp: Any, raw: Any, _new: Any = tuple.__new__) -> Record:
     # Once a record, in place of aiokafka's own of 11 fields: a third of the time of a fetch.

@@ -37,6 +37,7 @@ class ShardStore(Store):
         self._round = 0  # counts assignments
         self._restoring: dict[int, asyncio.Task[None]] = {}
         self._rewinding: set[TopicPartition] = set()
+        self._more: set[TopicPartition] = set()  # the rest of a batch is in an agent's hands
         self._background: set[asyncio.Task[None]] = set()
 
     @property
@@ -134,17 +135,20 @@ class ShardStore(Store):
 
     # -- batches come in
 
-    def ingest(self, topic: str, batch: Batch) -> None:
+    def ingest(self, topic: str, batch: Batch, *, more: bool = False) -> bool:
         """Give a batch to its shard; one that doesn't begin where the state ends is fetched again.
 
-        Whatever the shard raises is a bug: in the same step nothing is committed any more.
+        `more` of the same fetch follows.  False when it wasn't taken.  Whatever the shard raises is
+        a bug: in the same step nothing is committed any more.
         """
+        tp = TopicPartition(self.names.inputs[topic], batch.partition)
+        self._more.discard(tp)
         held = self.held.get(batch.partition)
         if held is None or not held.settled or self.app.failed is not None or self.app.draining:
-            return
+            return False
         if batch.start != held.positions[topic]:
             self._rewind(held, topic)
-            return
+            return False
         try:
             if batch.records:
                 held.shard.ingest(topic, batch.records)
@@ -153,8 +157,11 @@ class ShardStore(Store):
             self.app.fail(error)
             raise
         held.positions[topic] = held.shard.positions[topic] = batch.end
-        held.stats.batches += 1
+        held.stats.batches += not more
         held.stats.events += len(batch.records)
+        if more:
+            self._more.add(tp)
+        return True
 
     def tick(self, held: Held) -> None:
         """Tell the shard the time, and which of its inputs are read to their end."""
@@ -200,7 +207,7 @@ class ShardStore(Store):
 
     def rewind_stalled(self) -> None:
         """Find what was fetched and then lost on its way here with nothing coming after it."""
-        if self.app.consumer.handing_out or self.app.queued():
+        if self.app.consumer.handing_out or self.app.queued() or self._more:
             return
         for held in filter(lambda held: held.settled, self.held.values()):
             seen, held.seen = held.seen, {}
