@@ -6,7 +6,8 @@ count (Histogram; a bucket is an int or a text), or a `Distinct`.  It must not k
 
 from __future__ import annotations
 
-from enum import Enum
+from collections.abc import Callable, Iterable
+from enum import IntEnum
 from typing import Any
 
 import msgspec
@@ -16,20 +17,25 @@ from kpi_windows.sketches import Distinct
 Cell = list[Any]
 
 
-class Kind(Enum):
+class Kind(IntEnum):
     """What a slot of a cell holds."""
 
-    SUM = "sum"
-    HISTOGRAM = "histogram"
-    DISTINCT = "distinct"
+    SUM = 0
+    HISTOGRAM = 1
+    DISTINCT = 2
 
 
-def zero(kinds: tuple[Kind, ...]) -> Cell:
+_EMPTY: tuple[Callable[[], Any], ...] = (int, dict, Distinct)
+
+
+def zero(kinds: Iterable[Kind]) -> Cell:
     """An empty cell."""
-    return [_ZERO[kind]() for kind in kinds]
+    return [_EMPTY[kind]() for kind in kinds]
 
 
-_ZERO: dict[Kind, Any] = {Kind.SUM: int, Kind.HISTOGRAM: dict, Kind.DISTINCT: Distinct}
+def copy(cell: Cell) -> Cell:
+    """An independent copy."""
+    return [amount if amount.__class__ is int else amount.copy() for amount in cell]
 
 
 def merge(into: Cell, other: Cell, sign: int = 1) -> None:

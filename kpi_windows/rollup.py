@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 
-from kpi_windows.aggregators import Cell, is_empty, merge, pack, unpack, zero
+from kpi_windows.aggregators import Cell, copy, is_empty, merge, pack, unpack
 from kpi_windows.codec import BEFORE, pane_key, parse_pane_key
 from kpi_windows.definitions import Definitions
 from kpi_windows.facts import FACTS, OVERFLOW, Deltas, Fact
@@ -82,8 +82,8 @@ class Panes:
                 if minute_ms >= oldest_minute_ms:
                     self._add(fact, _MINUTE, minute_ms, labels, cell, changed)
                 if hour_ms >= oldest_hour_ms:
-                    _sum_up(hours, (hour_ms, labels), fact, cell)
-            _sum_up(days, (day_ms, labels), fact, cell)
+                    _sum_up(hours, (hour_ms, labels), cell)
+            _sum_up(days, (day_ms, labels), cell)
         oldest_day_ms = watermark_ms - self._day_kept_ms(fact)
         for (hour_ms, labels), cell in hours.items():
             self._add(fact, _HOUR, hour_ms, labels, cell, changed)
@@ -102,11 +102,11 @@ class Panes:
         key = pane_key(fact.name, level, start_ms, labels)
         old = self.packed.get(key)
         if old is None:
-            total = zero(fact.kinds)
+            total = copy(cell)
             self._by_pane[(level, start_ms, fact.daily)].add(key)
         else:
             total = unpack(old)
-        merge(total, cell)
+            merge(total, cell)
         if fact.limited:
             _limit(total, self._pair_keys)
         self.packed[key] = pack(total)
@@ -134,13 +134,12 @@ class Panes:
         return start_ms < watermark_ms - (self._pair_kept_ms if daily else self._kept_ms[level])
 
 
-def _sum_up(
-    sums: dict[tuple[int, Labels], Cell], key: tuple[int, Labels], fact: Fact, cell: Cell
-) -> None:
+def _sum_up(sums: dict[tuple[int, Labels], Cell], key: tuple[int, Labels], cell: Cell) -> None:
     total = sums.get(key)
     if total is None:
-        total = sums[key] = zero(fact.kinds)
-    merge(total, cell)
+        sums[key] = copy(cell)
+    else:
+        merge(total, cell)
 
 
 def _limit(cell: Cell, most: int) -> None:

@@ -67,6 +67,13 @@ class Distinct:
             self._make_dense()
         self.registers = _larger(self.registers, other.registers)
 
+    def copy(self) -> Distinct:
+        """An independent copy."""
+        made = Distinct(self.hashes or ())
+        if self.registers is not None:
+            made.hashes, made.registers = None, bytearray(self.registers)
+        return made
+
     def value(self) -> int:
         """The number of different hashes: exact while few, else within about 0.8 %."""
         if self.registers is None:

@@ -18,7 +18,6 @@ from typing import Any, ClassVar
 
 import msgspec
 
-from kpi_windows.aggregators import merge
 from kpi_windows.definitions import DAY_MS, Definitions
 from kpi_windows.events import (
     CustomerForgotten,
@@ -219,9 +218,11 @@ class CustomerRules:
     def _follow(self, state: CustomerState, at_ms: int, products: list[str], sign: int) -> None:
         """What this order holds, under each product of the order before, at that one's time."""
         days = (at_ms - state.ordered_ms) // DAY_MS
-        followed = {f"{days}:{product}": 1 for product in products}
+        followers = [f"{days}:{product}" for product in products]
         for product in state.products:
-            merge(self._sequence(state.ordered_ms, product), [followed], sign)
+            followed = self._sequence(state.ordered_ms, product)[0]
+            for follower in followers:
+                followed[follower] = followed.get(follower, 0) + sign
 
 
 # ---------------------------------------------------------------------------- entries

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from kpi_windows.aggregators import Cell, merge
+from kpi_windows.aggregators import Cell
 from kpi_windows.definitions import Definitions
 from kpi_windows.facts import BUYER, CUSTOMER_VALUE, LINE, NONE, ORDER, PAIR, Deltas
 
@@ -166,8 +166,9 @@ class Takings:
         """All pairs of an order's different products, which come sorted."""
         if 2 <= len(products) <= self._pair_products:
             for following, product in enumerate(products[:-1], start=1):
-                others = dict.fromkeys(products[following:], 1)
-                merge(self._pair(at_ms, product), [others], sign)
+                orders_with = self._pair(at_ms, product)[0]
+                for other in products[following:]:
+                    orders_with[other] = orders_with.get(other, 0) + sign
 
     def give_back(
         self,
