@@ -77,7 +77,8 @@ DAY_PART = Fact("day_part", ("weekday", "hour"), sums=("visits",))
 """Visits by shop time; weekday 1 is Monday."""
 
 PAGE_TIME = Fact("page_time", ("page_type",), sums=("views", "next_event_ms", "next_page_ms"))
-"""Of a page view, at its own time: until the visit's next event, and until its next page."""
+"""Of a page view, at its own time: until the visit's next event, and until its next page (the last
+page: until the visit's last event)."""
 
 PAGE = Fact("page", ("page",), sums=("visits", "clicked", "converted"))
 """Of a visit and a page that it saw, at the visit's start."""

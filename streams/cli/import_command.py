@@ -17,6 +17,7 @@ from streams.settings import Settings
     epilog=examples(
         "kpi import orders.csv --mapping shop-mapping.toml",
         "kpi import orders.csv.gz --mapping shop-mapping.toml --dry-run | head",
+        "kpi import orders.csv --mapping o.toml --no-clocks && kpi import tickets.csv --mapping t.toml",
         "ls examples/mappings                       mappings to start from",
     ),
 )
@@ -31,6 +32,7 @@ from streams.settings import Settings
 @click.option("--dry-run", is_flag=True, help="Print the events, each with its topic; no Kafka.")
 @click.option("--keep-order", is_flag=True, help="In the file's order, not by event time.")
 @click.option("--end-at", type=TIME, help="At the end, move time on to here [the last event].")
+@click.option("--no-clocks", is_flag=True, help="Don't move time on: another file follows.")
 @click.option("--restart", is_flag=True, help="From the start, whatever was sent before.")
 @click.option("--no-progress", is_flag=True, help="Without the bar.")
 def command(
@@ -40,6 +42,7 @@ def command(
     dry_run: bool,
     keep_order: bool,
     end_at: str | None,
+    no_clocks: bool,
     restart: bool,
     no_progress: bool,
 ) -> None:
@@ -50,6 +53,7 @@ def command(
         file=file,
         mapping=mapping,
         keep_order=keep_order,
+        clocks=not no_clocks,
         end_at_ms=time_ms(settings, end_at),
         restart=restart,
         progress=not no_progress and sys.stderr.isatty(),
