@@ -13,6 +13,7 @@ from collections.abc import Coroutine, Iterable
 from typing import Any
 
 from aiokafka import TopicPartition
+from aiokafka.errors import KafkaError
 from faust.stores.memory import Store
 from faust.tables import Table, TableManager
 from faust.types import TP
@@ -92,7 +93,10 @@ class ShardStore(Store):
     async def _close(self, held: Held) -> None:
         if held.commit is not None:
             await asyncio.wait([held.commit])
-        await held.writer.close()
+        try:
+            await held.writer.close()
+        except KafkaError as error:
+            log.debug("partition %d: its writer ended with %r", held.partition, error)
 
     def _soon(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.ensure_future(work)
