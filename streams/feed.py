@@ -162,7 +162,7 @@ class _Feed:
         self.name = name_of(self.source.name, first)
         if self.options.file is None:
             return
-        what = [self.name, self.options.topic or "", self.sender.cluster]
+        what = [self.name, self.options.topic or "", self.sender.destination]
         path = state_file(self.options.file, self.options.state_dir, what)
         self.resume = Resume(path, restart=self.options.restart)
         if self.resume.done:

@@ -111,7 +111,7 @@ def import_file(
     with Sender(producer) as sender, _Import(options, report) as run:
         for topic in TOPICS:
             sender.partitions(topic)
-        what = [run.name, run.mapping.fingerprint, str(options.keep_order), sender.cluster]
+        what = [run.name, run.mapping.fingerprint, str(options.keep_order), sender.destination]
         path = state_file(options.file, options.state_dir, what)
         resume = Resume(path, restart=options.restart)
         try:

@@ -101,9 +101,10 @@ class Sender:
             self._producer.close(5)
 
     @property
-    def cluster(self) -> str:
-        """The cluster's own name, once a topic is known: another cluster has seen nothing yet."""
-        return str(getattr(self._producer._metadata, "cluster_id", None) or "")
+    def destination(self) -> str:
+        """Which cluster and topics, once a topic is known: others have seen nothing yet."""
+        cluster = getattr(self._producer._metadata, "cluster_id", None) or ""
+        return f"{cluster} {sorted(self._options.topics.items())}"
 
     def partitions(self, topic: str) -> list[int]:
         """The partitions of a logical topic.  Raises RefusedError when there is no such topic."""
