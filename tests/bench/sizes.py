@@ -1,0 +1,30 @@
+"""How large a run is: what is simulated, how often it is measured, and where."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+START_MS = 1_748_865_600_000
+"""2025-06-02T12:00:00Z, when the clickstream begins; the past, so that no broker minds."""
+
+PARTITIONS = 4
+CLICKS = "clickstream"
+PLAIN = "plain-clickstream"
+"""The clickstream's beginning, for plain Faust."""
+OTHERS = ("carts", "orders", "tickets")
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """What the flags of `python -m tests.bench` can change."""
+
+    visitors: int = 125_000
+    events: int = 1_500_000
+    """A visit of the simulated clickstream has 12 clicks: so many bring every visitor once."""
+    events_per_second: float = 400.0
+    """Of event time: a bit over an hour in all."""
+    plain_events: int = 30_000
+    rounds: int = 5
+    fresh_rate: int = 20_000
+    fresh_seconds: int = 60
+    fresh_warm_up_seconds: int = 25
