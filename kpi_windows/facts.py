@@ -156,7 +156,8 @@ CUSTOMER = Fact(
 
 CUSTOMER_PERIOD = Fact("customer_period", ("period",), sums=("active", "retained", "new", "lost"))
 """Of a customer and a calendar period (hour … year), at the first order in it; retained: there
-was an order in the period before it."""
+was an order in the period before it.  New and lost: when somebody becomes a customer, by an order
+or a subscription, and when one is lost."""
 
 SEQUENCE = Fact("sequence", ("product",), histograms=("followed",), daily=True, limited=True)
 """What the customer's next order after one with `product` holds, at the first order: the histogram

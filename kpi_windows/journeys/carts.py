@@ -78,7 +78,10 @@ class Carts:
     def order(
         self, carts: list[Cart], cart_id: str, at_ms: int, value_micros: int, sign: int
     ) -> list[Cart]:
-        """An order ends the cart that it names, else the one without a name, else the latest."""
+        """An order ends the cart that it names, else the one without a name.
+
+        One that names none ends the latest when all have names.
+        """
         if not carts:
             return carts
         carts = self._drop_old(carts, at_ms, sign)

@@ -200,6 +200,8 @@ class CustomerRules:
         is_unknown = not state.heard_ms or at_ms - state.heard_ms > self._new_again_ms
         if is_unknown and not state.subscriptions:
             self._customer(at_ms)[_CUSTOMERS] += sign
+            for name in CALENDAR:
+                self._period(at_ms, name)[_PERIOD_NEW] += sign
         if not state.is_active:
             self._customer(at_ms)[_ACTIVE] += sign
         state.is_active, state.heard_ms = True, at_ms
@@ -212,7 +214,6 @@ class CustomerRules:
             if last != index:
                 cell = self._period(at_ms, name)
                 cell[_PERIOD_ACTIVE] += sign
-                cell[_PERIOD_NEW] += sign * is_new
                 cell[_PERIOD_RETAINED] += sign * (last == index - 1 and not is_new)
 
     def _follow(self, state: CustomerState, at_ms: int, products: list[str], sign: int) -> None:

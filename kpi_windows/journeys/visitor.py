@@ -141,6 +141,7 @@ class VisitorRules:
             if kind == CONTACTED:
                 self._step_contact(state, entry, sign)
             else:
+                self._carts.settle(state.carts, entry[0], sign)
                 _forget(state)
             return
         at_ms = entry[0]

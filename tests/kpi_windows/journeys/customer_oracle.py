@@ -126,6 +126,8 @@ class Life:
             gap = 3 * entry[0] - max(earlier, default=-NEVER)
             if gap // 3 > self.definitions.new_again_ms and not self.is_live(3 * entry[0] - 1):
                 yield "customer", 3 * entry[0], (), "customers", "", 1
+                for period in PERIODS:
+                    yield "customer_period", 3 * entry[0], (period,), "new", "", 1
 
     def of_order(self, order: Entry, before: Entry | None) -> Told:
         at_ms, _, _, value, products = order
@@ -141,9 +143,7 @@ class Life:
             last = self.number(period, before[0]) if before else None
             if number != last:
                 yield "customer_period", 3 * at_ms, (period,), "active", "", 1
-                if is_new:
-                    yield "customer_period", 3 * at_ms, (period,), "new", "", 1
-                elif last == number - 1:
+                if last == number - 1 and not is_new:
                     yield "customer_period", 3 * at_ms, (period,), "retained", "", 1
         for product in products:
             yield "sequence_start", 3 * at_ms, (product,), "orders", "", 1
