@@ -6,7 +6,6 @@ transactions time out when events cost so much that a batch takes seconds.
 
 from __future__ import annotations
 
-import asyncio
 import time
 from typing import Any
 
@@ -32,7 +31,7 @@ def _ingesting(app: Any, topic: str) -> Any:
                 if not app.store.ingest(topic, piece, more=rest is not None):
                     break  # the position guard has it fetched again
                 most = _next_size(most, len(piece.records), time.perf_counter() - began)
-                await asyncio.sleep(0)
+                await app.commits.make_room()
 
     return ingest
 

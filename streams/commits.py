@@ -29,6 +29,7 @@ log = logging.getLogger(__name__)
 
 _BATCH_BYTES = 900 << 10  # under the broker's usual limit of 1 MB for a batch
 _REQUEST_TIMEOUT_MS = 30_000
+_LONG_S = 0.5
 _LONGEST_KEY = 64 << 10  # of a dead letter
 
 CommitHook: TypeAlias = Callable[[int, Cut, Any], None]
@@ -149,6 +150,23 @@ class Commits:
         for held in list(self._app.store.held.values()):
             if held.settled and (held.commit is None or held.commit.done()):
                 held.commit = asyncio.ensure_future(self._commit(held))
+                held.commit_began_s = time.monotonic()
+
+    async def make_room(self) -> None:
+        """Let everything in the loop have its turn; wait for commits that are long under way.
+
+        Without it, events that cost much would hold transactions open until they time out.
+        """
+        began_before = time.monotonic() - _LONG_S
+        late = [
+            held.commit
+            for held in self._app.store.held.values()
+            if held.commit and not held.commit.done() and held.commit_began_s < began_before
+        ]
+        if late:
+            await asyncio.wait(late)
+        else:
+            await asyncio.sleep(0)
 
     async def quiet(self) -> None:
         """Wait for the commits in flight."""

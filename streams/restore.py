@@ -86,6 +86,7 @@ class Held:
     arrived_ms: dict[str, int] = field(default_factory=dict)
     settled: bool = False  # checked against the group in this assignment, and sought
     commit: asyncio.Future[None] | None = None
+    commit_began_s: float = 0.0  # monotonic
     seen: dict[str, tuple[int, int]] = field(default_factory=dict)
 
 
