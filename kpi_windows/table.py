@@ -61,16 +61,29 @@ class Table(Generic[S]):
         heapq.heapify(self._timers)
 
     def rest(self, watermark_ms: int, horizon_ms: int) -> None:
-        """Settles, trims and packs what was touched."""
+        """Settles, trims and packs what was touched.
+
+        A journal's timer is when time will state something, or when it can be trimmed or dropped.
+        """
+        settle, trim, pack = self.journals.settle, self.journals.trim, self.journals.pack
+        behind_ms = max(watermark_ms - horizon_ms, self._lateness_ms) + self._gap_ms
+        self._changed.update(self.hot)
         for key, journal in self.hot.items():
-            self.journals.settle(journal, watermark_ms)
-            self.journals.trim(journal, horizon_ms)
-            self._changed.add(key)
+            at_ms = settle(journal, watermark_ms)
+            trim(journal, horizon_ms)
             if journal.is_final and self.rules.ends_ms(journal.head) <= horizon_ms:
                 self.packed.pop(key, None)
                 continue
-            self._set_timer(key, journal, watermark_ms, horizon_ms)
-            self.packed[key] = journal.timer_ms.to_bytes(8, "big") + self.journals.pack(journal)
+            if journal.is_final:
+                final_ms = self.rules.ends_ms(journal.head)
+            else:
+                final_ms = max(journal.last_ms, journal.settled_ms) + behind_ms
+            if final_ms < at_ms:
+                at_ms = final_ms if final_ms > watermark_ms else watermark_ms + 1
+            if at_ms < journal.timer_ms:
+                journal.timer_ms = at_ms
+                heapq.heappush(self._timers, (at_ms, key))
+            self.packed[key] = journal.timer_ms.to_bytes(8, "big") + pack(journal)
         self.hot.clear()
 
     def cut(self, watermark_ms: int, horizon_ms: int) -> list[tuple[bytes, bytes | None]]:
@@ -86,17 +99,3 @@ class Table(Generic[S]):
         changes = [(self.letter + key.encode(), self.packed.get(key)) for key in self._changed]
         self._changed.clear()
         return changes
-
-    def _set_timer(self, key: str, journal: Journal[S], watermark_ms: int, horizon_ms: int) -> None:
-        """The journal is looked at when time states something, or when it can be trimmed."""
-        at_ms = self.rules.due_ms(journal.head)
-        if not journal.is_final:
-            behind_ms = max(watermark_ms - horizon_ms, self._lateness_ms)
-            final_ms = max(journal.last_ms, journal.settled_ms) + behind_ms + self._gap_ms
-            at_ms = min(at_ms, max(final_ms, watermark_ms + 1))
-        else:
-            at_ms = min(at_ms, max(self.rules.ends_ms(journal.head), watermark_ms + 1))
-        if at_ms < journal.timer_ms:
-            journal.timer_ms = at_ms
-            if at_ms < NEVER:
-                heapq.heappush(self._timers, (at_ms, key))

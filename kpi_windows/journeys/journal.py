@@ -63,15 +63,16 @@ class Journal(Generic[S]):
     """
 
     __slots__ = (
-        "base", "head", "ids", "kept", "last_ms", "packed_base", "packed_kept", "settled_ms",
-        "timer_ms",
+        "base", "head", "ids", "kept", "last_ms", "packed", "packed_base", "packed_kept",
+        "settled_ms", "timer_ms",
     )  # fmt: skip
 
     def __init__(self, head: S, base: S | None) -> None:
         self.head = head
         self.base = base  # None: the same as head, or still packed
         self.packed_base = _NOTHING
-        self.packed_kept: list[msgspec.Raw] = []  # the events before those in `kept`
+        self.packed_kept = b""  # the events before those in `kept`, one after the other
+        self.packed = 0  # how many these are
         self.kept: list[Entry] = []
         self.ids: set[str] = set()  # of `kept`
         self.last_ms = 0  # of the last event kept
@@ -90,7 +91,8 @@ class _Packed(msgspec.Struct, Generic[S], array_like=True):
     last_ms: int
     head: S
     base: msgspec.Raw
-    kept: list[msgspec.Raw]
+    packed: int
+    kept: bytes
 
 
 class Journals(Generic[S]):
@@ -113,19 +115,25 @@ class Journals(Generic[S]):
     def pack(self, journal: Journal[S]) -> bytes:
         """The journal as bytes."""
         base = journal.packed_base if journal.base is None else journal.base
-        kept: list[Any] = journal.packed_kept
+        kept = journal.packed_kept
+        packed = journal.packed
         if journal.kept:
-            kept = kept + journal.kept
+            kept = b"".join((kept, *map(self._encode, journal.kept)))
+            packed += len(journal.kept)
         return self._encode(
-            (journal.timer_ms, journal.settled_ms, journal.last_ms, journal.head, base, kept)
-        )
+            (
+                journal.timer_ms, journal.settled_ms, journal.last_ms, journal.head, base, packed,
+                kept,
+            )
+        )  # fmt: skip
 
     def unpack(self, packed: bytes) -> Journal[S]:
         """The reverse of `pack`."""
         told = self._decode(packed)
         journal = Journal(told.head, None)
         journal.timer_ms, journal.settled_ms = told.timer_ms, told.settled_ms
-        journal.last_ms, journal.packed_kept = told.last_ms, told.kept
+        journal.last_ms = told.last_ms
+        journal.packed, journal.packed_kept = told.packed, told.kept
         if told.base != _NOTHING:
             journal.packed_base = told.base
         return journal
@@ -136,7 +144,8 @@ class Journals(Generic[S]):
         if event_id:
             if event_id in journal.ids:
                 return False
-            if journal.packed_kept and self._may_hold(journal, event_id):
+            # Bytes that don't hold the id's don't hold the event; those that do, maybe.
+            if journal.packed and event_id.encode() in journal.packed_kept:
                 self._open(journal)
                 if event_id in journal.ids:
                     return False
@@ -157,13 +166,19 @@ class Journals(Generic[S]):
         journal.last_ms = journal.kept[-1][0]
         return True
 
-    def settle(self, journal: Journal[S], watermark_ms: int) -> None:
-        """States what time alone has brought; to be called before facts are shown."""
-        if self.rules.due_ms(journal.head) <= watermark_ms:
-            if journal.is_final:
-                journal.base = self.copy(journal.head)
-            if self.rules.settle(journal.head, watermark_ms, 1):
-                journal.settled_ms = watermark_ms
+    def settle(self, journal: Journal[S], watermark_ms: int) -> int:
+        """States what time alone has brought; to be called before facts are shown.
+
+        Answers with when there will be more of that.
+        """
+        due_ms = self.rules.due_ms(journal.head)
+        if due_ms > watermark_ms:
+            return due_ms
+        if journal.is_final:
+            journal.base = self.copy(journal.head)
+        if self.rules.settle(journal.head, watermark_ms, 1):
+            journal.settled_ms = watermark_ms
+        return self.rules.due_ms(journal.head)
 
     def trim(self, journal: Journal[S], horizon_ms: int) -> None:
         """Folds events before the horizon into the base: nothing accepted can precede them.
@@ -177,10 +192,10 @@ class Journals(Generic[S]):
                 self._fold(journal, horizon_ms)
                 return
             journal.base, journal.packed_base = None, _NOTHING
-            journal.packed_kept = []
+            journal.packed, journal.packed_kept = 0, b""
             journal.kept.clear()
             journal.ids.clear()
-        elif len(journal.packed_kept) + len(journal.kept) >= _WORTH_TRIMMING:
+        elif journal.packed + len(journal.kept) >= _WORTH_TRIMMING:
             self._fold(journal, horizon_ms)
 
     def _fold(self, journal: Journal[S], horizon_ms: int) -> None:
@@ -191,18 +206,14 @@ class Journals(Generic[S]):
         del journal.kept[: len(final)]
         journal.ids.difference_update(entry[2] for entry in final)
 
-    def _may_hold(self, journal: Journal[S], event_id: str) -> bool:
-        """False when no packed event has the id; True needs a closer look."""
-        wanted = event_id.encode()
-        return any(wanted in bytes(packed) for packed in journal.packed_kept)
-
     def _open(self, journal: Journal[S]) -> S:
         """Unpacks the base and all events kept."""
-        if journal.packed_kept:
-            old = [_decode_entry(packed) for packed in journal.packed_kept]
+        if journal.packed:
+            array = b"\xdd" + journal.packed.to_bytes(4, "big")
+            old = _decode_entries(array + journal.packed_kept)
             journal.kept = old + journal.kept
             journal.ids.update(entry[2] for entry in old if entry[2])
-            journal.packed_kept = []
+            journal.packed, journal.packed_kept = 0, b""
         if journal.packed_base is not _NOTHING:
             journal.base = self._decode_state(journal.packed_base)
             journal.packed_base = _NOTHING
@@ -232,4 +243,4 @@ class Journals(Generic[S]):
 
 _NOTHING = msgspec.Raw(b"\xc0")
 """Packed None."""
-_decode_entry = msgspec.msgpack.Decoder(Entry).decode
+_decode_entries = msgspec.msgpack.Decoder(list[Entry]).decode
