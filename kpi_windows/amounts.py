@@ -62,6 +62,10 @@ class OfFact(Node):
 class Amount(OfFact):
     """The sum of an amount in the window; 0 where nothing was added."""
 
+    def is_additive(self) -> bool:
+        """It is."""
+        return True
+
     def value(self, scope: Scope) -> Number | None:
         """The sum."""
         total: int | None = scope.amount(self.fact, self.amount, self.where)
@@ -82,6 +86,10 @@ class DistinctCount(OfFact):
 @dataclass(frozen=True)
 class Entries(OfFact):
     """How many things a histogram counts."""
+
+    def is_additive(self) -> bool:
+        """It is."""
+        return True
 
     def value(self, scope: Scope) -> Number | None:
         """The sum of its counts."""
@@ -114,6 +122,10 @@ class Level(OfFact):
     """A level at the window's end or start: the sum of everything before."""
 
     at: str = "end"
+
+    def is_additive(self) -> bool:
+        """It is."""
+        return True
 
     def value(self, scope: Scope) -> Number | None:
         """The height."""

@@ -30,6 +30,7 @@ EVENTS: dict[str, str] = {
     "buyer": "`order_completed`",
     "pair": "`order_completed`",
     "customer": f"{_CUSTOMER}; subscriptions",
+    "customer_value": "orders with a `customer_id`, and what is given back of them",
     "customer_period": f"{_CUSTOMER}; subscriptions",
     "sequence": _CUSTOMER,
     "sequence_start": _CUSTOMER,

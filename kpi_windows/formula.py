@@ -87,6 +87,10 @@ class Node:
         """True when every amount in it has the label."""
         return all(part.has_label(label) for part in self.below())
 
+    def is_additive(self) -> bool:
+        """True when its values by a label sum to its value over all."""
+        return False
+
     def fits(self, window: str) -> bool:
         """True when it has a value in such a window."""
         return all(part.fits(window) for part in self.below())
@@ -155,6 +159,10 @@ class Combined(Node):
             return None
         return _OPERATORS[self.operator](left, right)
 
+    def is_additive(self) -> bool:
+        """Sums and differences of what is."""
+        return self.operator in "+−" and self.left.is_additive() and self.right.is_additive()
+
     def below(self) -> tuple[Node, ...]:
         """Both sides."""
         return self.left, self.right
@@ -214,6 +222,10 @@ class Scale(Node):
         """Times the factor."""
         value = self.part.value(scope)
         return None if value is None else value * self.factor
+
+    def is_additive(self) -> bool:
+        """When the part is."""
+        return self.part.is_additive()
 
     def below(self) -> tuple[Node, ...]:
         """The part."""

@@ -5,15 +5,15 @@ It must not know how commits reach it, nor the clock: now is the watermark.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from kpi_windows.codec import Checkpoint, unpack_checkpoint
 from kpi_windows.definitions import HOUR_MS, Definitions
-from kpi_windows.events import TOPICS
 from kpi_windows.facts import Fact
 from kpi_windows.formula import Node, number, ratio_of
 from kpi_windows.kpi import Column, Kpi, Row, UnknownNameError
+from kpi_windows.laws import Law, Segments, laws_of, segments_of
 from kpi_windows.panes import MergedPanes
 from kpi_windows.question import TOP, Filter, Question, groups
 from kpi_windows.scope import OTHER, Frame, WindowScope
@@ -52,19 +52,6 @@ class Rows(NamedTuple):
     """Things that were counted, but not told apart: there were too many."""
     start_ms: int
     end_ms: int
-
-
-class Law(NamedTuple):
-    """What went into a topic and what became of it; `holds` always."""
-
-    topic: str
-    taken_in: int
-    outcomes: dict[str, int]
-
-    @property
-    def holds(self) -> bool:
-        """In = accepted + duplicate + late + future + rejected."""
-        return self.taken_in == sum(self.outcomes.values())
 
 
 class View:
@@ -218,15 +205,15 @@ class View:
 
     def laws(self) -> list[Law]:
         """What became of all events so far, by topic."""
-        laws: list[Law] = []
-        for topic in TOPICS:
-            outcomes: dict[str, int] = {}
-            for checkpoint in self.checkpoints.values():
-                for outcome, count in checkpoint.counts.get(topic, {}).items():
-                    outcomes[outcome] = outcomes.get(outcome, 0) + count
-            taken_in = outcomes.pop("in", sum(outcomes.values()))
-            laws.append(Law(topic, taken_in, outcomes))
-        return laws
+        return list(laws_of(self.checkpoints.values()))
+
+    def segments(self, kpis: Iterable[Kpi], window: str) -> list[Segments]:
+        """Totals in a window, and the sums of their segments by each label."""
+
+        def values(kpi: Kpi, *by: str) -> list[float]:
+            return [told.value or 0.0 for told in self.evaluate(kpi, window, by=by)]
+
+        return list(segments_of((kpi for kpi in kpis if window in kpi.windows), values))
 
     # ------------------------------------------------------------------ inside
 
