@@ -371,13 +371,13 @@ def order_entry(event: OrderCompleted, value_micros: int) -> Entry:
 
 def contact_entry(event: TicketOpened) -> Entry:
     """A contact, for its visitor; it neither starts nor extends a visit."""
-    key = f"\x00ticket{event.ticket_id}\x00{event.timestamp}"  # it may be opened a second time
+    key = f"\x00ticket{event.ticket_id}\x00{event.event_id}" if event.event_id else ""
     return (event.timestamp, CONTACTED, key, event.channel or NONE)
 
 
 def forgotten_entry(event: CustomerForgotten) -> Entry:
     """The end of what is known of a visitor."""
-    key = f"\x00forgotten{event.customer_id}\x00{event.timestamp}"
+    key = f"\x00forgotten{event.customer_id}\x00{event.event_id}" if event.event_id else ""
     return (event.timestamp, FORGOTTEN, key)
 
 
