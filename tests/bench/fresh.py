@@ -145,8 +145,10 @@ def measure(bootstrap: str, sizes: Sizes, folder: Path) -> dict[str, Any]:
         Kpi("worker", "--create-topics", folder=folder, settings=settings) as worker,
         Kpi("exporter", folder=folder, settings=settings) as exporter,
         subprocess.Popen(
-            [sys.executable, "-m", "tests.bench.pace", bootstrap, str(sizes.fresh_rate)]
-            + [str(seconds), str(sizes.visitors), str(folder / "events")],
+            [
+                *(sys.executable, "-m", "tests.bench.pace", bootstrap, str(sizes.fresh_rate)),
+                *(str(seconds), str(sizes.visitors), str(folder / "events")),
+            ],
             cwd=REPOSITORY,
             stdout=subprocess.PIPE,
             text=True,

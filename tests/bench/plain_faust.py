@@ -48,7 +48,7 @@ def _tell(events: int, started: float, started_cpu: float) -> None:
         "wall_s": time.perf_counter() - started,
         "cpu_s": time.process_time() - started_cpu,
     }
-    os.write(1, json.dumps(measured).encode())  # Faust takes print() for itself
+    os.write(1, f"\n{json.dumps(measured)}\n".encode())  # Faust takes print() for itself
     os._exit(0)
 
 

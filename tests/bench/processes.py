@@ -43,9 +43,12 @@ def measured(module: str, *arguments: object, within_s: float = 900) -> dict[str
         timeout=within_s,
         check=False,
     )
-    if done.returncode or not done.stdout:
-        raise RuntimeError(f"{module} ended with {done.returncode}:\n{done.stderr[-4000:]}")
-    return json.loads(done.stdout.strip().splitlines()[-1])
+    told = [line for line in done.stdout.splitlines() if line.startswith("{")]
+    if done.returncode or not told:
+        raise RuntimeError(
+            f"{module} ended with {done.returncode}:\n{done.stdout[-1000:]}{done.stderr[-4000:]}"
+        )
+    return json.loads(told[-1])
 
 
 def cpu_s(processes: Sequence[psutil.Process]) -> float:

@@ -79,12 +79,13 @@ def write(file: Path, result: Mapping[str, Any]) -> None:
 def table(result: Mapping[str, Any]) -> str:
     """The run on one screen."""
     at = result["machine"]
+    of_rounds = f"median of {result['sizes']['rounds']} (least-most)"
     lines = [
-        f"{at['cores']} cores of {at['cpu']}, Python {at['python']}, "
-        f"load {at['load_average_before']:.1f} before",
+        "{cores} cores of {cpu}, Python {python}, load {load_average_before:.1f} before".format(
+            **at
+        ),
         "",
-        f"{'median of ' + str(result['sizes']['rounds']) + ' (least-most)':40}"
-        f"{'events/s':>12}{'events per CPU second':>34}{'CPU µs':>9}",
+        f"{of_rounds:40}{'events/s':>12}{'events per CPU second':>34}{'CPU µs':>9}",
     ]
     for name, key in (
         ("(a) fetching and decoding only", "limit"),
@@ -119,10 +120,11 @@ def profile_table(sampled: Mapping[str, Mapping[str, float]], round_: Round) -> 
     events = round_["events"]
     parts = sampled["parts"]
     total = sum(seconds for part, seconds in parts.items() if part != "(sampler)")
+    written = f"{round_['records_written']:,.0f} records written"
+    commits = f"{round_['commit_seconds_count']:.0f} commits"
     lines = [
-        f"{events:,.0f} events, {round_['cpu_s']:.1f} CPU s after the start, "
-        f"{events / round_['batches']:,.0f} events a batch, {round_['commit_seconds_count']:.0f} "
-        f"commits, {round_['records_written']:,.0f} records written",
+        f"{events:,.0f} events, {round_['cpu_s']:.1f} CPU s after the start, {commits}",
+        f"{events / round_['batches']:,.0f} events a batch, {written}",
         "",
         f"{'part':34}{'CPU s':>8}{'share':>8}{'µs an event':>13}",
     ]
@@ -130,6 +132,9 @@ def profile_table(sampled: Mapping[str, Mapping[str, float]], round_: Round) -> 
         lines.append(f"{part:34}{seconds:8.2f}{seconds / total:8.1%}{seconds / events * 1e6:13.2f}")
     lines += ["", f"{'innermost Python function':60}{'CPU s':>8}{'share':>8}"]
     for line, seconds in list(sampled["lines"].items())[:25]:
+        lines.append(f"{line:60}{seconds:8.2f}{seconds / total:8.1%}")
+    lines += ["", f"{'function of the core, with what it calls':60}{'CPU s':>8}{'share':>8}"]
+    for line, seconds in list(sampled["calls"].items())[:30]:
         lines.append(f"{line:60}{seconds:8.2f}{seconds / total:8.1%}")
     lines += ["", "memory, from the process's start"]
     lines += [f"{name:60}{number:10,.2f}" for name, number in sampled["memory"].items()]

@@ -22,6 +22,8 @@ _WRITE_S = 1.0
 
 #: The first of these that a stack's innermost frames meet says what the thread is about.
 _PARTS = (
+    ("start: imports", "importlib._bootstrap", ""),
+    ("start: app", "streams/app.py", "build_app"),
     ("decode", "kpi_windows/decoding.py", ""),
     ("journeys: out of order", "journeys/journal.py", "_again"),
     ("journeys: unpack", "journeys/journal.py", "unpack"),
@@ -52,6 +54,7 @@ class Sampler(threading.Thread):
         self._file = file
         self._parts: Counter[str] = Counter()
         self._lines: Counter[str] = Counter()
+        self._calls: Counter[str] = Counter()
         self._known: dict[int, float] = {}
         self._collections: Counter[str] = Counter()
         self._collecting_since = 0.0
@@ -78,8 +81,9 @@ class Sampler(threading.Thread):
                 self._parts["(sampler)"] += spent
             elif spent > 0:
                 self._parts[_part(frame)] += spent
-                code = frame.f_code
-                self._lines[f"{_short(code.co_filename)}:{code.co_name}"] += spent
+                self._lines[_name(frame)] += spent
+                for name in _callers(frame):
+                    self._calls[name] += spent
 
     def _collect(self, phase: str, info: dict[str, int]) -> None:
         """Python's garbage collection takes its time wherever memory is asked for."""
@@ -95,6 +99,7 @@ class Sampler(threading.Thread):
         told = {
             "parts": self._parts,
             "lines": dict(self._lines.most_common(40)),
+            "calls": dict(self._calls.most_common(60)),
             "memory": {
                 **self._collections,
                 "page faults": usage.ru_minflt,
@@ -117,18 +122,24 @@ def _part(frame: FrameType | None) -> str:
     return "other"
 
 
-def _short(file: str) -> str:
-    return "/".join(file.split("/")[-2:])
+def _name(frame: FrameType) -> str:
+    code = frame.f_code
+    return f"{'/'.join(code.co_filename.split('/')[-2:])}:{code.co_name}"
+
+
+def _callers(frame: FrameType | None) -> set[str]:
+    """The core's functions in the stack, each once."""
+    names = set()
+    while frame is not None:
+        if "/kpi_windows/" in frame.f_code.co_filename:
+            names.add(_name(frame))
+        frame = frame.f_back
+    return names
 
 
 if __name__ == "__main__":
     sampler = Sampler(Path(sys.argv.pop(1)))
     sampler.start()
     from streams.cli import main
-    import os
-    if os.environ.get("BENCH_GC"):
-        import streams.app, kpi_windows.engine, streams.exporter, streams.worker
-        gc.collect()
-        gc.freeze()
-        gc.set_threshold(*map(int, os.environ["BENCH_GC"].split(",")))
+
     main()
