@@ -148,7 +148,9 @@ class View:
         if watermark_ms is None:
             return []
         at_ms = watermark_ms if at_ms is None else at_ms
-        frame = self._frame(window, *self.grid.window(window, at_ms), asked, watermark_ms - at_ms)
+        behind_ms = watermark_ms - at_ms  # what goes along with the watermark is asked for again
+        lag_ms = behind_ms if behind_ms in (0, self.matures_ms(kpi)) else None
+        frame = self._frame(window, *self.grid.window(window, at_ms), asked, lag_ms)
         if previous:
             frame, at_ms = frame.previous(whole=False), frame.start_ms
         return list(self._values(frame, asked, min(at_ms, frame.end_ms)))
