@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 from kpi_windows import routes
 from kpi_windows.codec import CHECKPOINT, FORMAT, Checkpoint, pack_checkpoint, unpack_checkpoint
 from kpi_windows.decoding import Rejected, decode
-from kpi_windows.definitions import Definitions
+from kpi_windows.definitions import HOUR_MS, Definitions
 from kpi_windows.events import TOPICS, Clock, Event, PageViewed
 from kpi_windows.facts import FACTS, Deltas
 from kpi_windows.forwarding import AT, STRAY, Forward, Forwarding, read
@@ -105,6 +105,7 @@ class Shard:
         self._sequence = 0
         self._since_ms = dict.fromkeys(FACTS, 0)
         self._changed = False
+        self._now_ms = 0
 
     @property
     def watermark_ms(self) -> int | None:
@@ -192,6 +193,7 @@ class Shard:
         Written for speed: this loop and what it calls runs for every event of a shop.
         """
         watermark = self._watermark
+        watermark.wake()
         skew_ms = self._definitions.future_skew_ms
         lateness_ms = self._definitions.lateness_of(topic)
         others_ms = watermark.others_ms(topic)
@@ -334,13 +336,15 @@ class Shard:
 
     def _horizon_ms(self, watermark_ms: int) -> int:
         """No event or forwarded fact that is older than this will be accepted any more."""
-        behind_ms = self._forwarding.behind_ms(watermark_ms)
+        is_live = self._now_ms > 0 and self._now_ms - watermark_ms < HOUR_MS
+        behind_ms = self._forwarding.behind_ms(watermark_ms, is_live=is_live)
         return behind_ms - self._definitions.longest_lateness_ms
 
     # ------------------------------------------------------------------ time, and the cut
 
     def tick(self, now_ms: int, at_end: Collection[str], arrived_ms: Mapping[str, int]) -> None:
         """Wall time, for inputs that are silent; see `Watermark.tick`."""
+        self._now_ms = now_ms
         was_silent = self._watermark.is_silent
         if self._watermark.tick(now_ms, at_end, arrived_ms) or (
             self._watermark.is_silent and not was_silent

@@ -76,9 +76,15 @@ class Forwarding:
         out, self._out = self._out, []
         return out
 
-    def behind_ms(self, watermark_ms: int) -> int:
-        """The least watermark, of this partition and of all that may still send here."""
-        return min(watermark_ms, *(self.heard_ms.get(other, 0) for other in self._others), NEVER)
+    def behind_ms(self, watermark_ms: int, *, is_live: bool) -> int:
+        """The least watermark, of this partition and of all that may still send here.
+
+        What is silent may yet begin with something old, unless time is that of the clock here.
+        """
+        told = [self.heard_ms.get(other, 0) for other in self._others]
+        if NEVER in told and not is_live:
+            return 0
+        return min(watermark_ms, *told, NEVER)
 
 
 def read(value: bytes) -> tuple[str, Any, Any]:

@@ -24,6 +24,8 @@ class Watermark:
         self.idle: set[str] = set()
         self.at_ms: int | None = None
         self._idle_ms = idle_ms
+        self._woken = False
+        self._woken_ms = 0
 
     def others_ms(self, topic: str) -> int:
         """The minimum over the other inputs that hold time back: −1 when one was never heard."""
@@ -32,6 +34,15 @@ class Watermark:
             if other != topic and other not in self.idle:
                 least = min(least, self.heard_ms.get(other, -1))
         return least
+
+    def wake(self) -> None:
+        """Something comes: when all inputs were idle, none is any more, for the idle time.
+
+        Else what is fetched first of an import that begins would run ahead of all the others.
+        """
+        if len(self.idle) == len(self.topics):
+            self.idle.clear()
+            self._woken = True
 
     def hear(self, topic: str, heard_ms: int) -> None:
         """An input has come to an event time."""
@@ -48,10 +59,14 @@ class Watermark:
         the watermark moved.
         """
         before = self.at_ms
+        if self._woken:
+            self._woken, self._woken_ms = False, now_ms
+        silent_since_ms = now_ms - self._idle_ms
         self.idle = {
             topic
             for topic in self.topics
-            if topic in at_end and now_ms - arrived_ms.get(topic, now_ms) >= self._idle_ms
+            if topic in at_end
+            and max(arrived_ms.get(topic, now_ms), self._woken_ms) <= silent_since_ms
         }
         if len(self.idle) < len(self.topics):
             least = self.others_ms("")

@@ -7,6 +7,8 @@ run that was cut off goes on by counting.
 
 from __future__ import annotations
 
+import math
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -31,6 +33,7 @@ from streams.producer import ProducerOptions, Sender, TooLargeError
 
 Report = Callable[[str], None]
 _EVERY = 5_000
+_CLOCKS_EVERY_S = 1.0
 _TOPICS = tuple(TOPICS)
 
 
@@ -43,9 +46,9 @@ class ImportOptions:
     keep_order: bool = False
     """Send in the file's order and not by time: tests lateness on purpose."""
     clocks: bool = True
-    """At the end, tell all partitions of all topics that the file's time has passed."""
+    """Tell all partitions of all topics how far the file's time has come, and at its end."""
     end_at_ms: int | None = None
-    """The time of those clocks; by default that of the last event."""
+    """The time of the last clocks; by default that of the last event."""
     restart: bool = False
     """Begin at the first event, whatever was sent before."""
     state_dir: Path | None = None
@@ -85,6 +88,8 @@ class Made(NamedTuple):
     key: bytes
     value: bytes
     line: int
+    at_ms: int
+    """0 in the file's order."""
 
 
 def dry_run(
@@ -117,7 +122,7 @@ def import_file(
         try:
             _send(run, sender, resume)
             sender.flush()
-            resume.reached(run.result.before + sender.acknowledged + run.too_large)
+            resume.reached(run.result.before + run.result.sent + run.too_large)
         finally:
             resume.save()
         result = run.result
@@ -128,16 +133,18 @@ def import_file(
             )
         end_ms = options.end_at_ms if options.end_at_ms is not None else result.last_ms
         if options.clocks and end_ms is not None:
-            result.clocks = sender.send_clocks(TOPICS, end_ms)
+            result.clocks += sender.send_clocks(TOPICS, end_ms)
         return result
 
 
 def _send(run: _Import, sender: Sender, resume: Resume) -> None:
     result, skip = run.result, resume.done
+    clocks = _Clocks(run.options, sender)
     for number, made in enumerate(run.events()):
         if number < skip:
             result.before += 1
             continue
+        clocks.tell(made.at_ms)
         try:
             sender.send(made.topic, made.key, made.value)
         except TooLargeError as error:
@@ -145,8 +152,30 @@ def _send(run: _Import, sender: Sender, resume: Resume) -> None:
             sender.flush()  # so that counting what is in stays right
             run.too_large += 1
         if number % _EVERY == 0:
-            resume.reached(result.before + sender.acknowledged + run.too_large)
-    result.sent = sender.sent
+            resume.reached(result.before + sender.acknowledged - clocks.sent + run.too_large)
+    result.sent = sender.sent - clocks.sent
+    result.clocks = clocks.sent
+
+
+class _Clocks:
+    """Tells all partitions about once a second how far the events have come.
+
+    An input that has nothing for long then holds time back until its next event's turn, instead of
+    being taken for idle: whatever is fetched first, nothing is late.
+    """
+
+    def __init__(self, options: ImportOptions, sender: Sender) -> None:
+        self.sent = 0
+        self._sender = sender
+        self._next_s = math.inf if options.keep_order or not options.clocks else 0.0
+
+    def tell(self, at_ms: int) -> None:
+        """The next event is of this time."""
+        if time.monotonic() < self._next_s:
+            return
+        self.sent += self._sender.send_clocks(TOPICS, at_ms)
+        self._sender.flush()  # so that counting what is in stays right
+        self._next_s = time.monotonic() + _CLOCKS_EVERY_S
 
 
 class _Import:
@@ -178,7 +207,7 @@ class _Import:
         show = not self.options.progress
         for at, packed in tqdm(made, total=made.count, unit=" events", desc="events", disable=show):
             topic, key, value = _PACKED.decode(packed)
-            yield Made(_TOPICS[topic], key, value, at[1])
+            yield Made(_TOPICS[topic], key, value, at[1], at[0])
 
     def bad(self, number: int, reason: str) -> None:
         """A line is bad; counted once, however many rules stumble over it."""

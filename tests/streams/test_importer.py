@@ -226,19 +226,19 @@ def broker() -> Iterator[EmbeddedBroker]:
         yield broker
 
 
-def test_an_import_sends_all_and_ends_with_clocks_in_all_partitions_of_all_topics(
+def test_an_import_sends_all_and_begins_and_ends_with_clocks_in_all_partitions_of_all_topics(
     broker: EmbeddedBroker, tmp_path: Path
 ) -> None:
     text = rows("at,who,page", *(f"{AT + n},v{n % 9},/{n}" for n in range(500)))
     wanted = options(tmp_path, VIEWS, text)
     result = import_file(wanted, ProducerOptions([broker.bootstrap]))
-    assert (result.sent, result.before, result.clocks) == (500, 0, 16)
+    assert (result.sent, result.before, result.clocks) == (500, 0, 32)
     found = everything(broker.bootstrap, "clickstream")
     assert {f.key for f in found} == {f"v{n}".encode() for n in range(9)} | {None}
     for topic in TOPICS:
         clocks = [f for f in everything(broker.bootstrap, topic) if b"clock" in f.value]
         assert [(f.partition, f.event["timestamp"]) for f in clocks] == [
-            (partition, AT + 499) for partition in range(4)
+            (partition, at_ms) for partition in range(4) for at_ms in (AT, AT + 499)
         ]
 
 

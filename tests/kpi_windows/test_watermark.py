@@ -1,0 +1,58 @@
+"""When time goes on without an input, and when it waits for one."""
+
+from __future__ import annotations
+
+from kpi_windows.forwarding import Forwarding
+from kpi_windows.journeys.journal import NEVER
+from kpi_windows.watermark import Watermark
+
+IDLE_MS = 10_000
+NOW_MS = 1_800_000_000_000
+OLD_MS = 1_300_000_000_000
+TOPICS = ("clicks", "orders")
+
+
+def idle_watermark() -> Watermark:
+    """At the end of both inputs for long."""
+    watermark = Watermark(TOPICS, IDLE_MS)
+    watermark.tick(NOW_MS, TOPICS, dict.fromkeys(TOPICS, NOW_MS - 60_000))
+    return watermark
+
+
+def test_an_idle_input_holds_no_time_back() -> None:
+    watermark = Watermark(TOPICS, IDLE_MS)
+    watermark.hear("clicks", OLD_MS)
+    assert watermark.at_ms is None
+    watermark.tick(NOW_MS, TOPICS, {"clicks": NOW_MS, "orders": NOW_MS - IDLE_MS})
+    assert watermark.at_ms == OLD_MS
+
+
+def test_when_something_comes_after_all_were_idle_every_input_is_waited_for_again() -> None:
+    watermark = idle_watermark()
+    watermark.wake()
+    watermark.hear("clicks", OLD_MS + 3_600_000)  # one fetch of an import that just began
+    assert watermark.at_ms is None
+    arrived = {"clicks": NOW_MS, "orders": NOW_MS - 60_000}
+    watermark.tick(NOW_MS + 1_000, ["orders"], arrived)
+    assert watermark.at_ms is None
+    watermark.hear("orders", OLD_MS)
+    assert watermark.at_ms == OLD_MS
+
+
+def test_what_still_says_nothing_is_waited_for_no_longer_than_the_idle_time() -> None:
+    watermark = idle_watermark()
+    watermark.wake()
+    watermark.hear("clicks", OLD_MS)
+    arrived = {"clicks": NOW_MS + 11_000, "orders": NOW_MS - 60_000}
+    watermark.tick(NOW_MS + 1_000, ["orders"], arrived)
+    watermark.tick(NOW_MS + 11_000, ["orders"], arrived)
+    assert watermark.at_ms == OLD_MS
+
+
+def test_a_silent_partition_may_begin_with_something_old_unless_time_is_that_of_the_clock() -> None:
+    forwarding = Forwarding(partition=0, partitions=3)
+    forwarding.heard_ms = {1: OLD_MS + 5, 2: NEVER}
+    assert forwarding.behind_ms(OLD_MS + 9, is_live=False) == 0
+    assert forwarding.behind_ms(OLD_MS + 9, is_live=True) == OLD_MS + 5
+    forwarding.heard_ms[2] = OLD_MS + 1
+    assert forwarding.behind_ms(OLD_MS + 9, is_live=False) == OLD_MS + 1
