@@ -15,7 +15,8 @@ from datetime import date, datetime
 from itertools import pairwise
 from typing import Final, NamedTuple
 
-from kpi_windows.windows import DAY_MS, HOUR_MS, MINUTE_MS, Grid
+from kpi_windows.definitions import DAY_MS, HOUR_MS, MINUTE_MS
+from kpi_windows.windows import Grid
 
 WEEKDAYS: Final = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 

@@ -75,7 +75,7 @@ class Frame:
         if found is None:
             by = tuple(label for label in fact.labels if label in names or label in where)
             found = self._cells(fact, part, at, by)
-            if by != names or any(name in self.kept for name in names):
+            if where or by != names or any(name in self.kept for name in names):
                 found = self._regrouped(found, by, names, where)
             self._read[key] = found
         return found

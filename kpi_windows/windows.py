@@ -10,32 +10,29 @@ a month days, a day hours, an hour minutes, without gap or overlap. The rules be
   goes from 00:01 back to 23:01, the second 23:01 still belongs to the new date;
 * a date that a zone skipped (Pacific/Apia, 2011-12-30) has no pane.
 
-Offset changes are known from 1970 to 2100. Outside, the nearest known offset holds for ever.
+Where a zone's offset changes, `local_time` says.
 """
 
 from __future__ import annotations
 
 import difflib
 from bisect import bisect_right
-from datetime import date, datetime, timedelta
+from datetime import date
 from enum import IntEnum
-from functools import lru_cache
-from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from kpi_windows.definitions import DAY_MS, HOUR_MS, MINUTE_MS
+from kpi_windows.local_time import (
+    EPOCH,
+    FOREVER,
+    Stretch,
+    first_of_month,
+    months_before,
+    offsets_of,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-MINUTE_MS: Final = 60_000
-HOUR_MS: Final = 60 * MINUTE_MS
-DAY_MS: Final = 24 * HOUR_MS
-
-_FOREVER: Final = 1 << 62
-_EPOCH: Final = date(1970, 1, 1).toordinal()
-_LAST_S: Final = 4_102_444_800  # 2100-01-01
-_PROBE_S: Final = 2 * 86_400  # the tz database has no offset that lasted less than a week
-_CACHED: Final = 1 << 16  # entries a cache may hold before it starts anew
-_V = TypeVar("_V")
 
 
 class Level(IntEnum):
@@ -53,14 +50,6 @@ class Window(NamedTuple):
 
     start_ms: int
     end_ms: int
-
-
-class Stretch(NamedTuple):
-    """A part of ``[start_ms, end_ms)`` in which the local clock is UTC + ``offset_ms``."""
-
-    start_ms: int
-    end_ms: int
-    offset_ms: int
 
 
 # A rolling window: its length, and the pane at whose end it ends.
@@ -101,42 +90,6 @@ def _unknown(what: str, name: str, valid: tuple[str, ...]) -> ValueError:
     return ValueError(f"unknown {what} {name!r}: use one of {', '.join(valid)}{hint}")
 
 
-def _zone(name: str) -> ZoneInfo:
-    try:
-        return ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        near = difflib.get_close_matches(name, sorted(available_timezones()), n=1)
-        hint = f"; did you mean {near[0]!r}?" if near else ""
-        msg = f"unknown time zone {name!r}: use an IANA name such as 'Europe/Amsterdam'{hint}"
-        raise ValueError(msg) from None
-
-
-@lru_cache(maxsize=64)
-def _offsets(zone: str) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    """Where the offset changes, and the offset from each such instant on, both in ms."""
-    tz = _zone(zone)
-
-    def offset_ms(at_s: int) -> int:
-        offset = datetime.fromtimestamp(at_s, tz).utcoffset() or timedelta()
-        return offset // timedelta(minutes=1) * MINUTE_MS
-
-    starts, offsets, known_s = [-_FOREVER], [offset_ms(0)], 0
-    for probe_s in range(_PROBE_S, _LAST_S, _PROBE_S):
-        while offset_ms(probe_s) != offsets[-1]:
-            low, high = known_s // 60, probe_s // 60
-            while high - low > 1:
-                middle = (low + high) // 2
-                if offset_ms(middle * 60) == offsets[-1]:
-                    low = middle
-                else:
-                    high = middle
-            known_s = high * 60
-            starts.append(known_s * 1000)
-            offsets.append(offset_ms(known_s))
-        known_s = probe_s
-    return tuple(starts), tuple(offsets)
-
-
 class Grid:
     """The panes and windows of one time zone.
 
@@ -149,9 +102,9 @@ class Grid:
 
     def __init__(self, zone: str) -> None:
         self.zone = zone
-        self._starts, self._offsets = starts, offsets = _offsets(zone)
-        self._ends = (*starts[1:], _FOREVER)
-        self._highest_day = [-_FOREVER]  # the last local date reached before a segment
+        self._starts, self._offsets = starts, offsets = offsets_of(zone)
+        self._ends = (*starts[1:], FOREVER)
+        self._highest_day = [-FOREVER]  # the last local date reached before a segment
         self._hour_base = [0]  # local hour + base = the number of the hour pane
         self._skipped: list[int] = []  # local dates that never were
         for start, before, after in zip(starts[1:], offsets, offsets[1:], strict=False):
@@ -204,7 +157,7 @@ class Grid:
         if found is None:
             day, rest = divmod(minute_ms + self._offsets[self._segment(minute_ms)], DAY_MS)
             found = ((day + 3) % 7, rest // HOUR_MS)
-            _room(self._locals)[minute_ms] = found
+            room(self._locals)[minute_ms] = found
         return found
 
     # --- panes -----------------------------------------------------------------------------
@@ -220,7 +173,7 @@ class Grid:
             wall_ms = minute_ms + self._offsets[i]
             hour_ms = max(self._starts[i], minute_ms - wall_ms % HOUR_MS)
             found = (hour_ms, self.first_at(self.date_number(minute_ms) * DAY_MS))
-            _room(self._parents)[minute_ms] = found
+            room(self._parents)[minute_ms] = found
         return found
 
     def pane_start(self, level: Level, t_ms: int) -> int:
@@ -261,7 +214,7 @@ class Grid:
         """
         oldest = {Level.MINUTE: oldest_minute_ms, Level.HOUR: oldest_hour_ms}
         since = [
-            (level, -_FOREVER if (t := oldest.get(level)) is None else t)
+            (level, -FOREVER if (t := oldest.get(level)) is None else t)
             for level in Level
             if finest <= level <= coarsest
         ]
@@ -294,7 +247,7 @@ class Grid:
         found = self._periods.get(hour_ms)
         if found is None:
             found = self._numbers(hour_ms)
-            _room(self._periods)[hour_ms] = found
+            room(self._periods)[hour_ms] = found
         return found[place]
 
     def period_start(self, name: str, index: int) -> int:
@@ -310,7 +263,7 @@ class Grid:
             return self.first_at((index * 7 - 3) * DAY_MS)
         if name not in _MONTHS:
             raise _unknown("period", name, CALENDAR)
-        return self.first_at(_first_of_month(index * _MONTHS[name]) * DAY_MS)
+        return self.first_at(first_of_month(index * _MONTHS[name]) * DAY_MS)
 
     # --- windows ---------------------------------------------------------------------------
 
@@ -401,7 +354,7 @@ class Grid:
     def _numbers(self, hour_ms: int) -> tuple[int, ...]:
         i = self._segment(hour_ms)
         day = self.date_number(hour_ms)
-        on = date.fromordinal(_EPOCH + day)
+        on = date.fromordinal(EPOCH + day)
         months = (on.year - 1970) * 12 + on.month - 1
         return (
             (hour_ms + self._offsets[i]) // HOUR_MS + self._hour_base[i],
@@ -418,8 +371,10 @@ class Grid:
         wall_ms = minute_ms + self._offsets[i]
         repeats = i > 0 and wall_ms < self._starts[i] + self._offsets[i - 1]
         day, rest_ms = divmod(wall_ms, DAY_MS)
+        if day < self.date_number(minute_ms):  # the clock went back over midnight
+            return self._as_far(name, self._starts[i] - MINUTE_MS)
         if name in _MONTHS:
-            earlier, last = _months_before(day, _MONTHS[name])
+            earlier, last = months_before(day, _MONTHS[name])
             if earlier > last:
                 return self.first_at((last + 1) * DAY_MS)
         elif name == "week":
@@ -438,22 +393,3 @@ class Grid:
         near = range(self._segment(wall_ms - DAY_MS), self._segment(wall_ms + DAY_MS) + 1)
         times = ((i, wall_ms - self._offsets[i]) for i in near)
         return [t_ms for i, t_ms in times if self._starts[i] <= t_ms < self._ends[i]]
-
-
-def _room(cache: dict[int, _V]) -> dict[int, _V]:
-    """The cache, emptied first when it is full."""
-    if len(cache) >= _CACHED:
-        cache.clear()
-    return cache
-
-
-def _first_of_month(months: int) -> int:
-    """The day number of the first of the month that is so many months after January 1970."""
-    return date(1970 + months // 12, months % 12 + 1, 1).toordinal() - _EPOCH
-
-
-def _months_before(day: int, months: int) -> tuple[int, int]:
-    """The same day of the month so many months earlier, and the last day of that month."""
-    on = date.fromordinal(_EPOCH + day)
-    month = (on.year - 1970) * 12 + on.month - 1 - months
-    return _first_of_month(month) + on.day - 1, _first_of_month(month + 1) - 1

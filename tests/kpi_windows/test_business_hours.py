@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kpi_windows.business_hours import WEEKDAYS, BusinessHours
-from kpi_windows.windows import DAY_MS, HOUR_MS, MINUTE_MS
+from kpi_windows.definitions import DAY_MS, HOUR_MS, MINUTE_MS
 
 OFFICE = {day: ["09:00-17:30"] for day in WEEKDAYS[:5]}
 LUNCH = {"mon": ["13:00-17:30", "09:00-12:30"], "sat": ["10:00-16:00"]}

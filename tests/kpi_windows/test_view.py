@@ -362,3 +362,12 @@ def test_segments_sum_to_their_total_in_every_window() -> None:
         told = view.segments(kpis, window)
         assert [each for each in told if not each.holds] == []
         assert len(told) > 25
+
+
+def test_a_filter_on_a_label_holds_when_it_is_broken_down_by_too() -> None:
+    shop = Shop()
+    shop.add(VISIT, "2024-03-05 10:00", *NEW, visits=3)
+    shop.add(VISIT, "2024-03-05 10:00", *RETURNING, visits=5)
+    view = shop.commit("2024-03-05 11:00")
+    told = by(view, "visits", "day", "source", "device", where={"device": "mobile"})
+    assert told == {"google mobile": 3}

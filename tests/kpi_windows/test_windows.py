@@ -463,6 +463,7 @@ def test_the_previous_window_shows_the_same_wall_time_or_was_clamped(
         assert last.fold or skipped or months_end
 
 
+@example(("America/St_Johns", 1_162_089_060_000), "day", 59)  # back over midnight
 @given(moments(), st.sampled_from(CALENDAR), st.integers(1, 180))
 def test_the_previous_window_never_shrinks_within_a_period(
     moment: tuple[str, int], name: str, minutes: int
