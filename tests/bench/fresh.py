@@ -24,7 +24,7 @@ from tests.bench.sizes import CLICKS, PARTITIONS, Sizes
 from tests.bench.worker import RESTORED, settings_of
 
 _SEND_EACH_S = 0.2
-_LOOK_EACH_S = 0.25
+_LOOK_EACH_S = 0.5
 _GIVE_UP_S = 60.0
 
 

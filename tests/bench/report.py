@@ -121,7 +121,8 @@ def profile_table(sampled: Mapping[str, Mapping[str, float]], round_: Round) -> 
     parts = sampled["parts"]
     total = sum(seconds for part, seconds in parts.items() if part != "(sampler)")
     written = f"{round_['records_written']:,.0f} records written"
-    commits = f"{round_['commit_seconds_count']:.0f} commits"
+    count = round_["commit_seconds_count"]
+    commits = f"{count:.0f} commits of {round_['commit_seconds_sum'] / count:.2f} s"
     lines = [
         f"{events:,.0f} events, {round_['cpu_s']:.1f} CPU s after the start, {commits}",
         f"{events / round_['batches']:,.0f} events a batch, {written}",
