@@ -29,6 +29,7 @@ from kpi_windows.local_time import (
     first_of_month,
     months_before,
     offsets_of,
+    room,
 )
 
 if TYPE_CHECKING:
