@@ -66,7 +66,8 @@ class Table(Generic[S]):
         A journal's timer is when time will state something, or when it can be trimmed or dropped.
         """
         settle, trim, pack = self.journals.settle, self.journals.trim, self.journals.pack
-        behind_ms = max(watermark_ms - horizon_ms, self._lateness_ms) + self._gap_ms
+        kept_ms = self._lateness_ms + self._gap_ms
+        again_ms = watermark_ms + self._lateness_ms + 1
         self._changed.update(self.hot)
         for key, journal in self.hot.items():
             at_ms = settle(journal, watermark_ms)
@@ -77,9 +78,9 @@ class Table(Generic[S]):
             if journal.is_final:
                 final_ms = self.rules.ends_ms(journal.head)
             else:
-                final_ms = max(journal.last_ms, journal.settled_ms) + behind_ms
-            if final_ms < at_ms:
-                at_ms = final_ms if final_ms > watermark_ms else watermark_ms + 1
+                final_ms = max(journal.last_ms, journal.settled_ms) + kept_ms
+            if final_ms < at_ms:  # while others are behind, it is looked at again and again
+                at_ms = final_ms if final_ms > watermark_ms else again_ms
             if at_ms < journal.timer_ms:
                 journal.timer_ms = at_ms
                 heapq.heappush(self._timers, (at_ms, key))
