@@ -167,14 +167,20 @@ class View:
         definition: str = "default",
         top: int = TOP,
     ) -> list[Value]:
-        """The KPI in each period from a time to a time, oldest first; the last one to date."""
+        """The KPI in each period from a time to a time, oldest first; the last one to date.
+
+        Rolling windows follow from `to_ms`, be it in the future, so that they begin and end where
+        the caller expects.
+        """
         asked = Question(kpi, window, definition, by, where, top)
         watermark_ms = self.watermark_ms
         if watermark_ms is None:
             return []
         told: list[Value] = []
         now_ms = watermark_ms - watermark_ms % 60_000 + 60_000
-        for start_ms, end_ms in self.grid.periods(window, from_ms, min(to_ms, now_ms)):
+        for start_ms, end_ms in self.grid.periods(window, from_ms, to_ms):
+            if start_ms >= now_ms:
+                break
             frame = self._frame(window, start_ms, min(end_ms, now_ms), asked, None)
             told += self._values(frame, asked, min(watermark_ms, end_ms))
         return told
