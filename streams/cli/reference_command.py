@@ -15,16 +15,16 @@ from streams.reference import pages
     hidden=True,
     epilog=examples("kpi reference", "kpi reference --check"),
 )
-@click.option("--folder", type=click.Path(path_type=Path), default=Path("docs/reference"))
+@click.option("--folder", type=click.Path(path_type=Path), default=Path("docs"))
 @click.option("--check", is_flag=True, help="Write nothing; fail when a page is out of date.")
 @debug_option
 def command(folder: Path, check: bool) -> None:
-    """Generate docs/reference from the code."""
+    """Generate docs/kpis.md and docs/reference from the code."""
     stale = [name for name, text in pages().items() if _read(folder / name) != text]
     if check and stale:
         raise Failure(f"out of date: {', '.join(stale)}; `kpi reference` writes them anew")
     for name in stale:
-        folder.mkdir(parents=True, exist_ok=True)
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(pages()[name], encoding="utf-8")
         click.echo(f"wrote {folder / name}")
 

@@ -211,7 +211,7 @@ def test_reference_check_fails_when_a_page_is_out_of_date(tmp_path: Path) -> Non
     assert kpi("reference", "--check", "--folder", tmp_path).exit_code == 1
     assert kpi("reference", "--folder", tmp_path).exit_code == 0
     assert kpi("reference", "--check", "--folder", tmp_path).exit_code == 0
-    (tmp_path / "settings.md").write_text("old")
+    (tmp_path / "reference" / "settings.md").write_text("old")
     assert "settings.md" in kpi("reference", "--check", "--folder", tmp_path).output
 
 

@@ -136,7 +136,7 @@ def test_a_page_that_arrives_late_joins_two_visits_into_one() -> None:
 def test_the_clickers_of_a_page_never_outnumber_its_visitors() -> None:
     click = event("link_clicked", 1, page="/a")
     assert (
-        Story(page(0, page="/a"), click, click[:2] + ("other",) + click[3:])("page", "clicked") == 1
+        Story(page(0, page="/a"), click, (*click[:2], "other", *click[3:]))("page", "clicked") == 1
     )
     story = Story(click)
     assert (story("page", "clicked"), story("page", "visits"), story("click", "clicks")) == (
