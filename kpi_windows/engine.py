@@ -260,12 +260,12 @@ class Shard:
             return True
         name = routes.table_of(topic, event)
         key, journey_key = routes.own_key(event)
-        if not self._tables[name].knows(journey_key) and not self._forwarding.is_here(key):
-            self._forwarding.send_on(topic, key, record.value)
-            return None
         reason = routes.uncountable(event, self._definitions)
         if reason is not None:
             self._bury(topic, record, "rejected", reason)
+            return None
+        if not self._tables[name].knows(journey_key) and not self._forwarding.is_here(key):
+            self._forwarding.send_on(topic, key, record.value)
             return None
         if event.is_bot or event.is_test:
             return True

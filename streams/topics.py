@@ -27,7 +27,7 @@ CHECKPOINT = b"checkpoint"
 
 _TOPIC_EXISTS = 36
 _EMBEDDED = "mockCluster"  # librdkafka's: it has no controller and creates no topics on request
-_PER_RECORD = str(4 << 20)
+LONGEST_RECORD = 4 << 20
 _DAY_MS = 24 * 3600 * 1000
 
 # Compacted soon and in small pieces: what isn't compacted yet must be read at every restore.
@@ -37,21 +37,22 @@ _CHANGELOG = {
     "segment.ms": str(3600 * 1000),
     "min.cleanable.dirty.ratio": "0.2",
     "max.compaction.lag.ms": str(3600 * 1000),
-    "max.message.bytes": _PER_RECORD,
+    "max.message.bytes": str(LONGEST_RECORD),
 }
 _FORWARDED = {
     "cleanup.policy": "delete",
     "retention.ms": str(7 * _DAY_MS),
-    "max.message.bytes": _PER_RECORD,
+    "max.message.bytes": str(LONGEST_RECORD),
 }
 _DEAD_LETTERS = {
     "cleanup.policy": "delete",
     "retention.ms": str(30 * _DAY_MS),
-    "max.message.bytes": _PER_RECORD,
+    "max.message.bytes": str(LONGEST_RECORD),
 }
 
-# base64 adds a third and the broker refuses records over 1 MB by default.
-_LONGEST_COPY = 256 << 10
+# base64 adds a third, and JSON may write six bytes for one: key and value stay below LONGEST_RECORD.
+_LONGEST_COPY = 1 << 20
+_LONGEST_TEXT = 64 << 10
 
 
 class RefusedError(Exception):
@@ -242,7 +243,8 @@ async def _check_compaction(admin: Any, names: Names) -> None:
 def dead_letter(partition: int, letter: Any) -> bytes:
     """The JSON value of a dead letter; key and value as base64, and as text where they are text.
 
-    What is longer than 256 KiB is cut and says so; the source position leads to the whole.
+    What is longer than 1 MiB (more than brokers take by default) is cut and says so; text longer
+    than 64 KiB is only there as base64.
     """
     told = {
         "topic": letter.topic,
@@ -264,6 +266,7 @@ def _copy(name: str, raw: bytes | None) -> dict[str, Any]:
     told: dict[str, Any] = {f"{name}_base64": base64.b64encode(kept).decode()}
     if len(raw) > len(kept):
         told[f"{name}_bytes"] = len(raw)
+    if len(raw) > _LONGEST_TEXT:
         return told
     try:
         told[f"{name}_text"] = kept.decode()

@@ -12,7 +12,7 @@ from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
 from streams.doctor.findings import BAD, CONNECTION, NOTE, Finding, ok
 from streams.settings import ConfigError, Settings
-from streams.topics import Names, RefusedError, UnreachableError, ensure
+from streams.topics import LONGEST_RECORD, Names, RefusedError, UnreachableError, ensure
 from streams.units import show_duration
 
 _WEEK_MS = 7 * 86_400_000
@@ -52,7 +52,7 @@ async def kept(settings: Settings) -> AsyncIterator[Finding]:
     )
     try:
         await admin.start()
-        configs = await _configs(admin, [*names.inputs.values(), names.state, names.panes])
+        configs = await _configs(admin, names.all())
     except CONNECTION as error:
         yield Finding(NOTE, f"the topics' configuration can't be read: {error!r}")
         return
@@ -81,6 +81,14 @@ async def kept(settings: Settings) -> AsyncIterator[Finding]:
                 NOTE,
                 f"{topic} may stay uncompacted for long, which makes restoring slow",
                 f"set max.compaction.lag.ms=3600000 on {topic}",
+            )
+    for topic in (names.state, names.panes, names.dead_letters):
+        most = int(configs.get(topic, {}).get("max.message.bytes", LONGEST_RECORD))
+        if most < LONGEST_RECORD:
+            yield Finding(
+                BAD,
+                f"{topic} takes messages of up to {most:,} bytes only: a large one stops the worker",
+                f"set max.message.bytes={LONGEST_RECORD} on {topic}",
             )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import json
 from types import SimpleNamespace
 
@@ -70,4 +71,22 @@ def test_a_dead_letter_of_a_huge_message_is_cut_and_says_so() -> None:
     told = json.loads(raw := dead_letter(0, letter))
     assert told["value_bytes"] == 2_000_000
     assert told["key_base64"] is None
-    assert len(raw) < 500_000
+    assert len(raw) < 1_500_000
+
+
+def test_a_dead_letter_holds_all_that_a_broker_takes_by_default_and_stays_below_its_own_limit() -> (
+    None
+):
+    letter = SimpleNamespace(
+        topic="carts",
+        offset=1,
+        outcome="rejected",
+        reason="…",
+        timestamp_ms=2,
+        key=b"\x01" * (64 << 10),
+        value=b"\x01" * 1_048_500,
+    )
+    told = json.loads(raw := dead_letter(0, letter))
+    assert base64.b64decode(told["value_base64"]) == letter.value
+    assert told["key_text"] == letter.key.decode()
+    assert len(raw) < 4 << 20
