@@ -205,6 +205,8 @@ class View:
         since_ms = self._since_ms(kpi.formula)
         if start_ms < since_ms:  # the first whole day that is kept
             start_ms = min(self.grid.pane_end(Level.DAY, since_ms - 1), end_ms)
+        if any(fact.daily for fact in kpi.formula.facts()):  # whole days, also of what it's over
+            end_ms = self.grid.pane_end(Level.DAY, end_ms - 1)
         frame = self._frame(window, start_ms, end_ms, asked, None)
         rows, overflow = kpi.table.rows(WindowScope(frame, {}))
         return Rows(
