@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable
 from itertools import pairwise
 from types import SimpleNamespace
@@ -113,10 +114,17 @@ class _App:
         self.failed: BaseException | None = None
         self.draining = False
         self.sought: list[dict[TopicPartition, int]] = []
-        self.consumer = SimpleNamespace(thread=self)
+        self.consumer = SimpleNamespace(thread=self, handing_out=False)
+        self.told: dict[str, tuple[int, int, int]] = {}  # topic -> fetched to, log's end, said at
 
     def fail(self, error: BaseException) -> None:
         self.failed = error
+
+    def queued(self) -> int:
+        return 0
+
+    def reach(self, tp: TopicPartition) -> tuple[int, int, int] | None:
+        return self.told.get(tp.topic)
 
     async def release(self, positions: dict[TopicPartition, int]) -> None:
         self.sought.append(positions)
@@ -186,5 +194,39 @@ def test_nothing_is_taken_in_for_a_partition_that_is_not_checked_yet() -> None:
         store.ingest("carts", _batch(5, b"1"))
         store.ingest("carts", _batch(5, b"1")._replace(partition=1))
         assert held.shard.sums == {}
+
+    asyncio.run(run())
+
+
+def test_what_was_lost_with_nothing_coming_after_it_is_fetched_again_at_the_second_look() -> None:
+    async def run() -> None:
+        app, store, held = _store()
+        app.told["app-carts"] = (9, 9, 0)  # fetched to 9, but the state is at 5
+        store.rewind_stalled()
+        assert held.stats.rewinds == 0  # it may be on its way
+        store.rewind_stalled()
+        await asyncio.sleep(0)
+        assert app.sought == [{TopicPartition("app-carts", 0): 5}]
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize(
+    ("position", "end", "seconds_ago", "at_end"),
+    [(5, 5, 1, True), (5, 6, 1, False), (5, 5, 60, False)],
+    ids=["read", "not read", "who knows: the broker is silent"],
+)
+def test_an_input_is_at_its_end_only_when_the_broker_has_just_said_so(
+    position: int, end: int, seconds_ago: int, at_end: bool
+) -> None:
+    async def run() -> None:
+        app, store, held = _store()
+        seen: list[Any] = []
+        held.shard.tick = lambda now_ms, at_end, arrived_ms: seen.append(list(at_end))
+        now_ms = time.time_ns() // 1_000_000
+        app.told["app-carts"] = (position, end, now_ms - seconds_ago * 1000)
+        store.tick(held)
+        assert seen == [["carts"] if at_end else []]
+        assert held.stats.lag == {"carts": end - position}
 
     asyncio.run(run())
