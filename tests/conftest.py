@@ -11,11 +11,15 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from tests.kafka.broker import KafkaBroker, why_not
+from tests.streams import real_input
 
 UNDER_CI = os.environ.get("CI", "").lower() in {"1", "true", "yes"}
 
 # Tests that may be left out under CI: a node id's beginning -> why. Printed at the end of each run.
 MAY_SKIP_UNDER_CI: dict[str, str] = {}
+if real_input.folder() is None:  # a clone without the sets; where they are, nothing is left out
+    for tests in ("tests/real/", "tests/streams/test_importer_real.py"):
+        MAY_SKIP_UNDER_CI[tests] = real_input.WITHOUT
 
 settings.register_profile(
     "ci", derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow]
