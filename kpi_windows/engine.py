@@ -218,8 +218,8 @@ class Shard:
                     self._bury(topic, record, "future", reason)
                     continue
                 heard_ms = time_ms
-                if at_ms < others_ms:
-                    at_ms = max(at_ms, min(time_ms, others_ms))
+                if at_ms < time_ms and at_ms < others_ms:
+                    at_ms = time_ms if time_ms < others_ms else others_ms
                     oldest_ms = at_ms - lateness_ms
             if is_clickstream and event.__class__ is not Clock:
                 fresh = add_click(event, time_ms, record)

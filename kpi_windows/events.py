@@ -178,7 +178,7 @@ class OrderCompleted(Event, frozen=True, kw_only=True, gc=False, tag="order_comp
     currency: Label | None = None
     """Absent: the shop's."""
     channel: Label | None = None
-    """`online`, `store`, `phone`, `marketplace`, …"""
+    """`online`, `store`, `phone`, `marketplace`, …; absent: `online` with a visitor, else none."""
     team: Label | None = None
     employee: Label | None = None
 

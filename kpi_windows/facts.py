@@ -236,25 +236,34 @@ NONE = "(none)"
 """The label of what has none."""
 
 
+class Cells(dict[tuple[int, tuple[str, ...]], Cell]):
+    """(minute, labels) -> cell; one that isn't there yet is empty."""
+
+    def __init__(self, fact: Fact) -> None:
+        super().__init__()
+        self._kinds = fact.kinds
+
+    def __missing__(self, key: tuple[int, tuple[str, ...]]) -> Cell:
+        made = self[key] = zero(self._kinds)
+        return made
+
+
 class Deltas:
     """What was added since the last cut: fact -> (minute, labels) -> cell."""
 
     __slots__ = ("cells",)
 
     def __init__(self) -> None:
-        self.cells: dict[str, dict[tuple[int, tuple[str, ...]], Cell]] = {n: {} for n in FACTS}
+        self.cells: dict[str, Cells] = {name: Cells(fact) for name, fact in FACTS.items()}
 
     def adder(self, fact: Fact) -> Callable[..., Cell]:
         """A function (at_ms, *labels) -> the cell to add to; made once, called per event."""
         cells = self.cells[fact.name]
-        kinds = fact.kinds
 
         def cell(at_ms: int, *labels: str) -> Cell:
-            key = (at_ms - at_ms % MINUTE_MS, labels)
-            return cells.get(key) or cells.setdefault(key, zero(kinds))
+            return cells[at_ms - at_ms % MINUTE_MS, labels]
 
         def cell_of_one(at_ms: int, label: str) -> Cell:  # most have one; this is faster
-            key = (at_ms - at_ms % MINUTE_MS, (label,))
-            return cells.get(key) or cells.setdefault(key, zero(kinds))
+            return cells[at_ms - at_ms % MINUTE_MS, (label,)]
 
         return cell_of_one if len(fact.labels) == 1 else cell

@@ -9,7 +9,8 @@ so that a bucket's middle is within 0.8 % of each of its values.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+import struct
+from collections.abc import Iterable, Iterator, Mapping
 from hashlib import blake2b
 
 _EXACT = 2_048
@@ -79,7 +80,7 @@ class Distinct:
         if self.registers is None:
             return len(self.hashes or ())
         raw = 0.7213 / (1 + 1.079 / _REGISTERS) * _REGISTERS**2
-        raw /= math.fsum(self.registers.count(rank) * 2.0**-rank for rank in range(64))
+        raw /= math.fsum(_parts(self.registers))
         empty = self.registers.count(0)
         if raw <= 2.5 * _REGISTERS and empty:
             raw = _REGISTERS * math.log(_REGISTERS / empty)
@@ -89,7 +90,8 @@ class Distinct:
         """Bytes that are equal exactly when the counts are."""
         if self.registers is not None:
             return b"d" + bytes(self.registers)
-        return b"s" + b"".join(h.to_bytes(8, "big") for h in sorted(self.hashes or ()))
+        hashes = sorted(self.hashes or ())
+        return b"s" + struct.pack(f">{len(hashes)}Q", *hashes)
 
     @classmethod
     def unpack(cls, packed: bytes) -> Distinct:
@@ -98,7 +100,7 @@ class Distinct:
             made = cls()
             made.hashes, made.registers = None, bytearray(packed[1:])
             return made
-        return cls(int.from_bytes(packed[i : i + 8], "big") for i in range(1, len(packed), 8))
+        return cls(struct.unpack(f">{len(packed) // 8}Q", packed[1:]))
 
     def _make_dense(self) -> None:
         hashes, self.hashes = self.hashes, None
@@ -113,6 +115,16 @@ class Distinct:
         rank = 64 - _PRECISION - rest.bit_length() + 1
         if rank > self.registers[index]:
             self.registers[index] = rank
+
+
+def _parts(registers: bytearray) -> Iterator[float]:
+    """Count x 2^-rank of each rank, up to the highest there is (about 20 of 64)."""
+    left, rank = _REGISTERS, 0
+    while left:
+        count = registers.count(rank)
+        yield count * 2.0**-rank
+        left -= count
+        rank += 1
 
 
 _HIGH = int.from_bytes(b"\x80" * _REGISTERS, "little")

@@ -10,7 +10,7 @@ from __future__ import annotations
 import heapq
 from typing import Generic, TypeVar
 
-from kpi_windows.journeys.journal import NEVER, Journal, Journals, Rules
+from kpi_windows.journeys.journal import NEVER, WORTH_TRIMMING, Journal, Journals, Rules
 
 S = TypeVar("S")
 
@@ -71,7 +71,8 @@ class Table(Generic[S]):
         self._changed.update(self.hot)
         for key, journal in self.hot.items():
             at_ms = settle(journal, watermark_ms)
-            trim(journal, horizon_ms)
+            if journal.last_ms < horizon_ms or journal.packed + len(journal.kept) >= WORTH_TRIMMING:
+                trim(journal, horizon_ms)
             if journal.is_final and self.rules.ends_ms(journal.head) <= horizon_ms:
                 self.packed.pop(key, None)
                 continue

@@ -29,7 +29,7 @@ Values are str, int or lists of these, never None, so that entries compare and p
 NEVER = 1 << 62
 """A time that doesn't come."""
 
-_WORTH_TRIMMING = 32
+WORTH_TRIMMING = 32
 """Fewer events are kept until the last of them can go, which costs no second step."""
 
 S = TypeVar("S")
@@ -118,8 +118,10 @@ class Journals(Generic[S]):
         kept = journal.packed_kept
         packed = journal.packed
         if journal.kept:
-            kept = b"".join((kept, *map(self._encode, journal.kept)))
-            packed += len(journal.kept)
+            added = len(journal.kept)
+            array = self._encode(journal.kept)
+            kept += array[1 if added < 16 else 3 if added < 65_536 else 5 :]  # without its head
+            packed += added
         return self._encode(
             (
                 journal.timer_ms, journal.settled_ms, journal.last_ms, journal.head, base, packed,
@@ -195,7 +197,7 @@ class Journals(Generic[S]):
             journal.packed, journal.packed_kept = 0, b""
             journal.kept.clear()
             journal.ids.clear()
-        elif journal.packed + len(journal.kept) >= _WORTH_TRIMMING:
+        elif journal.packed + len(journal.kept) >= WORTH_TRIMMING:
             self._fold(journal, horizon_ms)
 
     def _fold(self, journal: Journal[S], horizon_ms: int) -> None:

@@ -14,7 +14,6 @@ from typing import Any, ClassVar
 
 import msgspec
 
-from kpi_windows.aggregators import zero
 from kpi_windows.definitions import MINUTE_MS, Definitions
 from kpi_windows.events import (
     ChatOpened,
@@ -45,8 +44,7 @@ from kpi_windows.facts import (
 )
 from kpi_windows.journeys.carts import Cart, Carts
 from kpi_windows.journeys.journal import NEVER, Entry
-from kpi_windows.journeys.words import Words
-from kpi_windows.sketches import bucket_of
+from kpi_windows.journeys.words import Known, Labels, join, labels, split
 from kpi_windows.windows import Grid
 
 PAGE_VIEW, LINK, OPENED_CHAT, BEAT, ADD, REMOVE, CHECKOUT, ORDERED, CONTACTED, FORGOTTEN = range(10)
@@ -103,9 +101,10 @@ class VisitorState(msgspec.Struct, array_like=True):
 
 
 _ORDER, _CART, _BLOG, _CHAT, _ENGAGED = 1, 2, 4, 8, 16
-_CONTEXTS, _PLACES = Words(4), Words(3)
-_context_of, _labels = _CONTEXTS.join, _CONTEXTS.labels
-_place_of, _split = _PLACES.join, _PLACES.split
+_context_of: Known[tuple[str | None, ...], str] = Known(join)
+_place_of: Known[tuple[str | None, ...], str] = Known(join)
+_parts_of: Known[str, tuple[str, ...]] = Known(split)
+_labels_of: Known[str, tuple[Labels, Labels]] = Known(labels)
 _NUMBERS = [f"{number:02d}" for number in range(24)]
 
 
@@ -123,7 +122,7 @@ class VisitorRules:
         self._visits = deltas.cells[VISIT.name]
         self._visitor = deltas.adder(VISITOR)
         self._day_part = deltas.adder(DAY_PART)
-        self._page_time = deltas.adder(PAGE_TIME)
+        self._page_times = deltas.cells[PAGE_TIME.name]
         self._page = deltas.adder(PAGE)
         self._category = deltas.adder(CATEGORY)
         self._click = deltas.adder(CLICK)
@@ -156,17 +155,21 @@ class VisitorRules:
                 cell[_BOUNCES] -= sign
             if at_ms > last_ms:
                 cell[_DURATION_MS] += sign * (at_ms - last_ms)
-                bucket = bucket_of(at_ms - state.start_ms)
+                length_ms = at_ms - state.start_ms
+                shift = length_ms.bit_length() - 7  # bucket_of(length_ms), without the call
+                bucket = (shift << 6) + (length_ms >> shift) if shift > 0 else length_ms
                 before = state.bucket
                 if bucket != before:
                     counts = cell[_DURATION]
                     counts[before] = counts.get(before, 0) - sign
                     counts[bucket] = counts.get(bucket, 0) + sign
                     state.bucket = bucket
-            if state.page_ms:
-                spent = self._page_time(state.page_ms, _split(state.page)[1] or NONE)
+            page_ms = state.page_ms
+            if page_ms:
+                page_type = _parts_of[state.page][1] or NONE
+                spent = self._page_times[page_ms - page_ms % MINUTE_MS, (page_type,)]
                 if state.page_open:
-                    spent[1] += sign * (at_ms - state.page_ms)
+                    spent[1] += sign * (at_ms - page_ms)
                     state.page_open = False
                 spent[2] += sign * (at_ms - last_ms)
         state.last_ms = at_ms
@@ -221,31 +224,27 @@ class VisitorRules:
 
     def _cell(self, state: VisitorState) -> Any:
         """Where the visit at hand is counted."""
-        key = (state.minute_ms, _labels(state.context)[state.is_new])
-        cell = self._visits.get(key)
-        if cell is None:
-            cell = self._visits[key] = zero(VISIT.kinds)
-        return cell
+        return self._visits[state.minute_ms, _labels_of[state.context][state.is_new]]
 
     def _tell_visitor(self, state: VisitorState, entry: Entry) -> Any:
         """Adds the visitor to the different ones of the minute, by what the event itself says."""
         state.told_ms = entry[0] - entry[0] % MINUTE_MS
         state.told = entry[3]
-        labels = _labels(entry[3])[0]
+        labels = _labels_of[entry[3]][0]
         cell = self._visitor(entry[0], labels[3], labels[1])
         cell[0].add(state.hashed)
         return cell
 
     def _step_page(self, state: VisitorState, entry: Entry, sign: int, cell: Any) -> None:
         at_ms, place = entry[0], entry[4]
-        page, page_type, category = _split(place)
+        page, page_type, category = _parts_of[place]
         page = page or page_type or NONE
         state.pages += 1
         cell[_PAGE_VIEWS] += sign
         state.page_ms = state.last_page_ms = at_ms
         state.page = state.last_page = place
         state.page_open = True
-        self._page_time(at_ms, page_type or NONE)[0] += sign
+        self._page_times[at_ms - at_ms % MINUTE_MS, (page_type or NONE,)][0] += sign
         if page_type == "blog" and not state.marks & _BLOG:
             state.marks |= _BLOG
             cell[_SAW_BLOG] += sign
@@ -292,7 +291,7 @@ class VisitorRules:
             if not state.marks & _ORDER:
                 cell[_CART_WITHOUT_ORDER] += sign
         change = (0, entry[5], -entry[5], 0)[entry[1] - BEAT]
-        device = _labels(entry[3])[0][3]
+        device = _labels_of[entry[3]][0][3]
         state.carts = self._carts.touch(
             state.carts, entry[4], entry[0], device, change, entry[1] == ADD, sign
         )
@@ -323,7 +322,7 @@ class VisitorRules:
 
     def _step_contact(self, state: VisitorState, entry: Entry, sign: int) -> None:
         if state.last_page_ms and entry[0] - state.last_page_ms <= self._contact_page_ms:
-            page, page_type, _ = _split(state.last_page)
+            page, page_type, _ = _parts_of[state.last_page]
             self._contact(entry[0], page or page_type or NONE, entry[3])[0] += sign
 
 
@@ -339,8 +338,8 @@ def page_entry(event: PageViewed, at_ms: int) -> Entry:
         at_ms,
         PAGE_VIEW,
         event.event_id or "",
-        _context_of(event.source, event.medium, event.campaign, event.device),
-        _place_of(event.page, event.page_type, event.category),
+        _context_of[event.source, event.medium, event.campaign, event.device],
+        _place_of[event.page, event.page_type, event.category],
     )
 
 
@@ -350,7 +349,7 @@ def _visit_entry(kind: int, topic: str, event: Any, *more: str | int) -> Entry:
         event.timestamp,
         kind,
         topic + event_id if event_id else "",
-        _context_of(event.source, event.medium, event.campaign, event.device),
+        _context_of[event.source, event.medium, event.campaign, event.device],
         *more,
     )
 

@@ -6,53 +6,48 @@ know what the texts are for, but for the labels of a visit.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import TypeVar
+
 from kpi_windows.facts import NONE
 from kpi_windows.mediums import medium_of
 
 Labels = tuple[str, str, str, str, str]
+
+_K = TypeVar("_K")
+_V = TypeVar("_V")
 
 _BREAK = "\x1f"
 _MOST = 50_000
 """More combinations than this are forgotten and found anew."""
 
 
-class Words:
-    """Combinations of so many texts, and what they consist of."""
+class Known(dict[_K, _V]):
+    """Answers that were made once; a look-up of a known one runs no Python."""
 
-    def __init__(self, count: int) -> None:
-        self._none = ("",) * count
-        self._joined: dict[tuple[str | None, ...], str] = {}
-        self._split: dict[str, tuple[str, ...]] = {}
-        self._labels: dict[str, tuple[Labels, Labels]] = {}
+    def __init__(self, make: Callable[[_K], _V]) -> None:
+        super().__init__()
+        self._make = make
 
-    def join(self, *texts: str | None) -> str:
-        """One text for several; an absent one is empty."""
-        joined = self._joined.get(texts)
-        if joined is None:
-            plain = [(text or "").replace(_BREAK, " ") for text in texts]
-            joined = _BREAK.join(plain) if any(plain) else ""
-            if len(self._joined) >= _MOST:
-                self._joined.clear()
-            self._joined[texts] = joined
-        return joined
+    def __missing__(self, key: _K) -> _V:
+        if len(self) >= _MOST:
+            self.clear()
+        made = self[key] = self._make(key)
+        return made
 
-    def split(self, joined: str) -> tuple[str, ...]:
-        """The reverse of `join`."""
-        texts = self._split.get(joined)
-        if texts is None:
-            texts = tuple(joined.split(_BREAK)) if joined else self._none
-            if len(self._split) >= _MOST:
-                self._split.clear()
-            self._split[joined] = texts
-        return texts
 
-    def labels(self, context: str) -> tuple[Labels, Labels]:
-        """A visit's labels from its first event's context: when returning, and when new."""
-        found = self._labels.get(context)
-        if found is None:
-            source, medium, campaign, device = self.split(context)
-            told = (source or "direct", medium_of(source, medium), campaign or NONE, device or NONE)
-            if len(self._labels) >= _MOST:
-                self._labels.clear()
-            found = self._labels[context] = ((*told, "returning"), (*told, "new"))
-        return found
+def join(texts: tuple[str | None, ...]) -> str:
+    """One text for several; an absent one is empty."""
+    return _BREAK.join((text or "").replace(_BREAK, " ") for text in texts)
+
+
+def split(joined: str) -> tuple[str, ...]:
+    """The reverse of `join`."""
+    return tuple(joined.split(_BREAK))
+
+
+def labels(context: str) -> tuple[Labels, Labels]:
+    """A visit's labels from its first event's context: when returning, and when new."""
+    source, medium, campaign, device = split(context) if context else ("", "", "", "")
+    told = (source or "direct", medium_of(source, medium), campaign or NONE, device or NONE)
+    return (*told, "returning"), (*told, "new")

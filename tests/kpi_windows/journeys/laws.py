@@ -148,7 +148,7 @@ def taken_back(
 
 def _trim(journals: Journals[Any], journal: Journal[Any], horizon_ms: int) -> None:
     """Trims whatever is legal, also where it would usually not be worth while."""
-    with patch.object(journal_module, "_WORTH_TRIMMING", 0):
+    with patch.object(journal_module, "WORTH_TRIMMING", 0):
         journals.trim(journal, horizon_ms)
 
 
