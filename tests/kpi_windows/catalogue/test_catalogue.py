@@ -148,9 +148,7 @@ def test_a_value_now_is_the_same_as_in_a_query_of_the_past(kpi: Kpi) -> None:
 
 def test_the_page_of_all_kpis_is_as_generated() -> None:
     written = Path(__file__).parents[3] / "docs" / "kpis.md"
-    assert written.read_text(encoding="utf-8") == kpi_reference(), (
-        "`kpi reference` writes it anew"
-    )
+    assert written.read_text(encoding="utf-8") == kpi_reference(), "`kpi reference` writes it anew"
 
 
 @pytest.mark.parametrize(("kpi", "name"), READINGS, ids=lambda told: getattr(told, "id", told))
