@@ -110,7 +110,10 @@ async def _run(
             raise app.failed or RuntimeError("ended without a reason")
         return await _stop(app)
     except ProducerFenced:
-        log.warning("another worker has taken over a partition of this one; nothing was written")
+        log.warning(
+            "a commit was refused: another worker has taken over a partition of this one, or the "
+            "transaction took longer than its timeout; nothing of it was written"
+        )
     except UnreachableError as error:
         log.error("%s", error)
     except RefusedError as error:

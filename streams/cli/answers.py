@@ -111,7 +111,9 @@ def _grid(answers: Sequence[Answer]) -> tuple[list[str], list[list[Any]]]:
 
 def _short(cell: Any) -> str:
     if isinstance(cell, float):
-        return f"{cell:,.0f}" if cell == int(cell) else f"{cell:,.4f}"
+        if cell == int(cell):
+            return f"{cell:,.0f}"
+        return f"{cell:,.4f}" if abs(cell) >= 1 else f"{cell:.6f}"
     return str(cell)
 
 
