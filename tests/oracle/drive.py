@@ -29,6 +29,11 @@ class Sent(NamedTuple):
     arrival_ms: int
 
 
+def sent_of(messages: Iterable[Any]) -> list[Sent]:
+    """What a simulated shop sends."""
+    return [Sent(m.topic, m.key, m.value, m.arrival_ms) for m in messages]
+
+
 class Drive:
     """A shop's partitions, and the view of what they committed."""
 
@@ -58,8 +63,7 @@ class Drive:
 
     def send(self, messages: Iterable[Any]) -> None:
         """Appends to the logs, in order of arrival."""
-        for message in messages:
-            sent = Sent(message.topic, message.key, message.value, message.arrival_ms)
+        for sent in sent_of(messages):
             self.sent.append(sent)
             self.append(self._route(sent.key), sent)
 
@@ -137,7 +141,7 @@ class Drive:
         self, batch: int = 200, cuts: float = 0.3, deaths: float = 0.0, forwards: float = 0.3
     ) -> None:
         """Reads all logs to their ends in a random interleaving, and commits everything."""
-        chance = self.chance
+        chance, most_deaths = self.chance, 60  # who comes back tells others: it must end
         while True:
             while left := self.left():
                 partition, topic = chance.choice(left)
@@ -146,17 +150,27 @@ class Drive:
                 self.ingest(partition, topic, chance.randint(1, batch))
                 if chance.random() < cuts:
                     self.cut(partition)
-                if chance.random() < deaths:
+                if chance.random() < deaths and most_deaths:
                     self.restart(chance.randrange(self.partitions))
+                    most_deaths -= 1
             cuts_made = sum(self.cut(partition) for partition in range(self.partitions))
             if not cuts_made:
                 return
+
+    def run_evenly(self, batch: int, *, restarts: bool) -> None:
+        """Reads all logs in turn, and cuts after each batch; perhaps it restarts each time."""
+        while left := self.left():
+            for partition, topic in sorted(left):
+                self.ingest(partition, topic, batch)
+                self.cut(partition)
+                if restarts:
+                    self.restart(partition)
 
     def accepted(self) -> list[Accepted]:
         """All that was sent, less the dead letters, in order of arrival."""
         dead = Counter((letter.topic, letter.value) for letter in self.dead)
         accepted: list[Accepted] = []
-        for topic, _, value, _ in reversed(self.sent):
+        for topic, _, value, _ in reversed(self.sent):  # of copies, the later ones died
             if dead[topic, value]:
                 dead[topic, value] -= 1
             else:

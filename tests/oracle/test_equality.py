@@ -6,7 +6,6 @@ Disorder stays within lateness here, so that all events are accepted; see test_a
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
 
 import pytest
 from hypothesis import given, settings
@@ -14,27 +13,14 @@ from hypothesis import strategies as st
 
 from kpi_windows.catalogue import CATALOGUE
 from kpi_windows.definitions import HOUR_MS, MINUTE_MS, Definitions
-from kpi_windows.view import View
 from streams.simulator import Shop, ShopOptions
-from tests.oracle.compare import Difference, breakdowns, differences, table_differences
+from tests.oracle.compare import breakdowns, told
 from tests.oracle.drive import Drive
 from tests.oracle.kpis import KPIS
 from tests.oracle.logs import BEGIN_MS, Maker, Style, shop
 from tests.oracle.oracle import Oracle
 
 ZONES = tuple(BEGIN_MS)
-TABLES_OF = ("day", "week")
-
-
-def told(view: View, oracle: Oracle, seed: int = 0) -> list[Difference]:
-    """The first differences of all kinds."""
-
-    def each() -> Iterator[Difference]:
-        yield from differences(view, oracle, filters=random.Random(seed))
-        for window in TABLES_OF:
-            yield from table_differences(view, oracle, window)
-
-    return list(each())[:20]
 
 
 def test_the_oracle_knows_every_number_of_every_kpi() -> None:
@@ -43,7 +29,7 @@ def test_the_oracle_knows_every_number_of_every_kpi() -> None:
     assert all(breakdowns(reading) for k in CATALOGUE.values() for reading in k.readings.values())
 
 
-@settings(max_examples=14)
+@settings(max_examples=10)
 @given(
     seed=st.integers(0, 10**6),
     zone=st.sampled_from(ZONES),
