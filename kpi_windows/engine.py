@@ -212,11 +212,12 @@ class Shard:
                 reason = f"{oldest_ms - time_ms} ms older than what the topic's lateness allows"
                 self._bury(topic, record, "late", reason)
                 continue
+            stamp_ms = record.timestamp_ms
+            if time_ms > stamp_ms + skew_ms and stamp_ms >= 0:
+                reason = f"{time_ms - stamp_ms} ms ahead of its record's timestamp"
+                self._bury(topic, record, "future", reason)
+                continue
             if time_ms > heard_ms:
-                if time_ms > record.timestamp_ms + skew_ms and record.timestamp_ms >= 0:
-                    reason = f"{time_ms - record.timestamp_ms} ms ahead of its record's timestamp"
-                    self._bury(topic, record, "future", reason)
-                    continue
                 heard_ms = time_ms
                 if at_ms < time_ms and at_ms < others_ms:
                     at_ms = time_ms if time_ms < others_ms else others_ms

@@ -36,6 +36,7 @@ HOSTILE: tuple[bytes | None, ...] = (
     b'{"type": "page_viewed", "timestamp": 1709600000000, "visitor_id": "v", "page": "\xff"}',
     b'{"type": "page_viewed", "timestamp": 1709600000000, "visitor_id": "' + b"v" * 100_000 + b'"}',
     b"[" * 20_000,
+    b'{"type": "page_viewed", "more": ' + b"[" * 20_000,
     b'{"type": "product_added", "timestamp": 1709600000000, "visitor_id": "v1", "price": -1}',
     b'{"type": "product_added", "timestamp": 1709600000000, "visitor_id": "v1", "price": "NaN"}',
     b'{"type": "product_added", "timestamp": 1709600000000, "visitor_id": "v1", "price": "1e30"}',
