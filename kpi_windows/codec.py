@@ -52,6 +52,8 @@ class Checkpoint(msgspec.Struct, kw_only=True):
     watermark_ms: int | None = None
     upstream_ms: dict[int, int] = {}
     """By partition: the watermark that it had told when it last forwarded."""
+    passed_ms: dict[int, int] = {}
+    """By partition: the least watermark that it had heard of then; see `Forwarding.tell`."""
     newest_arrival_ms: int = 0
     """The largest record timestamp taken in so far."""
     counts: dict[str, dict[str, int]] = {}

@@ -158,6 +158,7 @@ class Shard:
         self._watermark.heard_ms = dict(checkpoint.heard_ms)
         self._watermark.at_ms = checkpoint.watermark_ms
         self._forwarding.heard_ms = dict(checkpoint.upstream_ms)
+        self._forwarding.passed_ms = dict(checkpoint.passed_ms)
         self._newest_arrival_ms = checkpoint.newest_arrival_ms
         for topic, outcomes in checkpoint.counts.items():
             self._counts[topic].update(outcomes)
@@ -321,7 +322,7 @@ class Shard:
                 counts["arrived"] += 1
                 self._ingest_stray(key, content)
             elif kind == AT:
-                self._forwarding.heard_ms[key] = content
+                self._forwarding.hear(key, *content)
             else:
                 counts["applied"] += 1
                 self._hear(kind, key, tuple(content))
@@ -380,6 +381,7 @@ class Shard:
             heard_ms=dict(self._watermark.heard_ms),
             watermark_ms=watermark_ms,
             upstream_ms=dict(self._forwarding.heard_ms),
+            passed_ms=dict(self._forwarding.passed_ms),
             newest_arrival_ms=self._newest_arrival_ms,
             counts=self._counts,
             since_ms=self._since_ms,

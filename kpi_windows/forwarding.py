@@ -36,10 +36,13 @@ class Forwarding:
     def __init__(self, partition: int, partitions: int) -> None:
         self.partition = partition
         self.heard_ms: dict[int, int] = {}
+        """The watermarks that others told."""
+        self.passed_ms: dict[int, int] = {}
+        """How old, less lateness, what they pass on may be: the least that they had heard."""
         self.counts = {"sent": 0, "applied": 0, "misrouted": 0, "arrived": 0}
         self._partitions = partitions
         self._others = [other for other in range(partitions) if other != partition]
-        self._told_ms = -1
+        self._told_ms = (-1, -1)
         self._out: list[Forward] = []
 
     def home_of(self, key: str) -> int:
@@ -61,15 +64,24 @@ class Forwarding:
         self._out.append(Forward(self.home_of(key), key.encode(), _encode((STRAY, topic, value))))
 
     def tell(self, watermark_ms: int | None, is_silent: bool) -> None:
-        """Tells the others how far time has come here; a silent partition holds nobody back."""
+        """Tells the others how far time has come here; a silent partition holds nobody back.
+
+        And how far it has come where strays may come from: an order that went astray tells its
+        customer from its own partition, whose time may be ahead of where it was judged.
+        """
         at_ms = NEVER if is_silent else watermark_ms
-        if at_ms is None or at_ms == self._told_ms:
+        if at_ms is None:
             return
-        if 0 <= self._told_ms < NEVER and at_ms - self._told_ms < _TELL_EVERY_MS:
+        passed_ms = min(at_ms, *self._told(self.heard_ms), NEVER)
+        if not any(map(_has_moved, self._told_ms, (at_ms, passed_ms))):
             return
-        self._told_ms = at_ms
-        message = _encode((AT, self.partition, at_ms))
+        self._told_ms = at_ms, passed_ms
+        message = _encode((AT, self.partition, (at_ms, passed_ms)))
         self._out += [Forward(other, b"", message) for other in self._others]
+
+    def hear(self, partition: int, at_ms: int, passed_ms: int) -> None:
+        """Another one has told how far it is."""
+        self.heard_ms[partition], self.passed_ms[partition] = at_ms, passed_ms
 
     def take(self) -> list[Forward]:
         """The messages since the last time."""
@@ -81,14 +93,24 @@ class Forwarding:
 
         What is silent may yet begin with something old, unless time is that of the clock here.
         """
-        told = [self.heard_ms.get(other, 0) for other in self._others]
+        told = self._told(self.heard_ms)
         if NEVER in told and not is_live:
             return 0
-        return min(watermark_ms, *told, NEVER)
+        return min(watermark_ms, *told, *self._told(self.passed_ms), NEVER)
+
+    def _told(self, told_ms: dict[int, int]) -> list[int]:
+        return [told_ms.get(other, 0) for other in self._others]
+
+
+def _has_moved(told_ms: int, now_ms: int) -> bool:
+    """Far enough to say so."""
+    if 0 <= told_ms < NEVER:
+        return now_ms - told_ms >= _TELL_EVERY_MS
+    return now_ms != told_ms
 
 
 def read(value: bytes) -> tuple[str, Any, Any]:
-    """A message: (table, key, entry), (STRAY, topic, value) or (AT, partition, watermark)."""
+    """A message: (table, key, entry), (STRAY, topic, value) or (AT, partition, times)."""
     return _decode(value)
 
 

@@ -51,8 +51,9 @@ def test_what_still_says_nothing_is_waited_for_no_longer_than_the_idle_time() ->
 
 def test_a_silent_partition_may_begin_with_something_old_unless_time_is_that_of_the_clock() -> None:
     forwarding = Forwarding(partition=0, partitions=3)
-    forwarding.heard_ms = {1: OLD_MS + 5, 2: NEVER}
+    forwarding.hear(1, OLD_MS + 5, OLD_MS + 5)
+    forwarding.hear(2, NEVER, OLD_MS + 7)
     assert forwarding.behind_ms(OLD_MS + 9, is_live=False) == 0
     assert forwarding.behind_ms(OLD_MS + 9, is_live=True) == OLD_MS + 5
-    forwarding.heard_ms[2] = OLD_MS + 1
+    forwarding.hear(2, OLD_MS + 1, OLD_MS + 1)
     assert forwarding.behind_ms(OLD_MS + 9, is_live=False) == OLD_MS + 1

@@ -53,7 +53,7 @@ class Style:
     tests: float = 0.03
 
 
-def shop(zone: str, *, quick: bool = False) -> Definitions:
+def shop(zone: str, *, quick: bool = False, lateness_ms: int = 10 * MINUTE_MS) -> Definitions:
     """Definitions under which much happens; `quick`: lives are over within hours."""
     told: dict[str, Any] = {}
     if quick:
@@ -66,6 +66,7 @@ def shop(zone: str, *, quick: bool = False) -> Definitions:
         }
     return Definitions(
         zone=zone,
+        default_lateness_ms=lateness_ms,
         rates={
             "USD": (Rate(0, Fraction(9, 10)), Rate(BEGIN_MS[zone] + DAY_MS, Fraction(7, 11))),
             "JPY": (Rate(0, Fraction(1, 160)),),
