@@ -80,8 +80,8 @@ class Table(Generic[S]):
                 final_ms = self.rules.ends_ms(journal.head)
             else:
                 final_ms = max(journal.last_ms, journal.settled_ms) + kept_ms
-            if final_ms < at_ms:  # while others are behind, it is looked at again and again
-                at_ms = final_ms if final_ms > watermark_ms else again_ms
+            # while others are behind, it is looked at again and again
+            at_ms = min(at_ms, final_ms if final_ms > watermark_ms else again_ms)
             if at_ms < journal.timer_ms:
                 journal.timer_ms = at_ms
                 heapq.heappush(self._timers, (at_ms, key))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import signal
 import sys
 import tempfile
 import time
@@ -176,6 +177,7 @@ def arguments() -> argparse.Namespace:
 def main() -> None:
     """Runs what was asked for; missing a goal is told, not an error: machines differ."""
     told = arguments()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # what was started is ended
     missing = why_not()
     if missing:
         sys.exit(missing)

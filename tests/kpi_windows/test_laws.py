@@ -82,7 +82,7 @@ def test_batches_partitions_and_interleaving_change_no_value(
 @given(seed=st.integers(0, 10**6))
 def test_any_order_within_lateness_changes_no_value(seed: int) -> None:
     """But for what is told twice in different words: there, the first to arrive counts."""
-    maker, sent = log_of(seed, orders=10**9)
+    maker, sent = log_of(seed, orders=10**9, refunds=10**9)
     again = list(sent)
     random.Random(seed).shuffle(again)  # lateness is long enough for all of it
     drives = []
@@ -99,7 +99,7 @@ def test_any_order_within_lateness_changes_no_value(seed: int) -> None:
 
 @pytest.mark.parametrize("seed", range(2))
 def test_what_arrives_in_a_wrong_partition_counts_all_the_same(seed: int) -> None:
-    maker, sent = log_of(seed, 300, orders=10**9)
+    maker, sent = log_of(seed, 300, orders=10**9, refunds=10**9)
     chance = random.Random(seed)
     partitions = 3
 

@@ -166,6 +166,25 @@ class Drive:
                 if restarts:
                     self.restart(partition)
 
+    def live(self, from_ms: int, to_ms: int, step_ms: int) -> None:
+        """As it happens: each step brings what has arrived by then, and a look at the clock."""
+        last_ms: dict[tuple[int, str], int] = {}
+        for now_ms in range(from_ms, to_ms + step_ms, step_ms):
+            for partition, topic in self.chance.sample(left := self.left(), len(left)):
+                at = self.shards[partition].positions.get(topic, 0)
+                waiting = self.logs[partition, topic][at:]
+                come = sum(1 for record in waiting if record.timestamp_ms <= now_ms)
+                if topic == FORWARDED:
+                    come = self.chance.randint(0, len(waiting))
+                if come:
+                    self.ingest(partition, topic, come)
+                    last_ms[partition, topic] = now_ms
+            for partition, shard in enumerate(self.shards):
+                arrived = {topic: last_ms.get((partition, topic), from_ms) for topic in TOPICS}
+                shard.tick(now_ms, TOPICS, arrived)
+                if self.chance.random() < 0.5:
+                    self.cut(partition)
+
     def accepted(self) -> list[Accepted]:
         """All that was sent, less the dead letters, in order of arrival."""
         dead = Counter((letter.topic, letter.value) for letter in self.dead)

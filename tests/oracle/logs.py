@@ -43,6 +43,7 @@ class Style:
     customers: int = 4
     tickets: int = 6
     orders: int = 12
+    refunds: int = 10
     events: int = 300
     grain_ms: int = MINUTE_MS
     """Times are multiples of this, so that many are the same."""
@@ -271,7 +272,7 @@ class Maker:
         return self.event(
             "order_refunded",
             at_ms,
-            refund_id=f"r{self.chance.randrange(10)}",
+            refund_id=f"r{self.chance.randrange(self.style.refunds)}",
             customer_id=self.maybe(self.customer(), share=0.2),
             amount=amount,
             products=lines,

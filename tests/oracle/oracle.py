@@ -38,7 +38,7 @@ class Told(NamedTuple):
 class Oracle:
     """All KPIs when time has come to `at_ms`; by partition, `until` says how far for a key.
 
-    `asked_ms` is an earlier time whose windows are asked for.
+    `asked_ms` is an earlier time whose windows are asked for; `extra` are windows of any name.
     """
 
     def __init__(
@@ -49,6 +49,7 @@ class Oracle:
         until: Callable[[str], int] | None = None,
         windows: Sequence[str] = ALL,
         asked_ms: int | None = None,
+        extra: Mapping[str, Window] | None = None,
     ) -> None:
         self.definitions = definitions
         self.at_ms = at_ms
@@ -80,6 +81,8 @@ class Oracle:
             else:
                 as_far = self._kept(Window(*grid.previous(name, self.asked_ms)))
                 self.windows[name] = now, as_far, previous_whole(zone, name, self.asked_ms)
+        for name, each in (extra or {}).items():
+            self.windows[name] = each, each, each
         asked = {each for told in self.windows.values() for each in told}
         asked |= {self.in_days(told[0]) for told in self.windows.values()}
         self.sums = Sums(self.db, asked, lambda end_ms: day_end(zone, end_ms - 1))

@@ -13,12 +13,14 @@ from hypothesis import strategies as st
 
 from kpi_windows.catalogue import CATALOGUE
 from kpi_windows.definitions import HOUR_MS, MINUTE_MS, Definitions
+from kpi_windows.formula import number
 from streams.simulator import Shop, ShopOptions
 from tests.oracle.compare import breakdowns, told
 from tests.oracle.drive import Drive
 from tests.oracle.kpis import KPIS
 from tests.oracle.logs import BEGIN_MS, Maker, Style, shop
 from tests.oracle.oracle import Oracle
+from tests.oracle.windows import Window
 
 ZONES = tuple(BEGIN_MS)
 
@@ -95,3 +97,45 @@ def test_a_simulated_shop_gives_the_oracles_numbers(
     assert not drive.dead
     oracle = Oracle(definitions, drive.accepted(), end_ms + 10 * MINUTE_MS)
     assert told(drive.view, oracle, seed) == []
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_live_without_a_clock_record_the_numbers_are_right(seed: int) -> None:
+    """Most inputs are silent most of the time, some partitions always; the wall clock goes on."""
+    zone = ZONES[seed]
+    definitions, maker = shop(zone, quick=True), Maker(seed, Style(zone=zone, events=150))
+    drive = Drive(definitions, 4, seed)
+    drive.send(maker.sent())
+    drive.live(maker.begin_ms, maker.end_ms + HOUR_MS, 2 * MINUTE_MS)
+    drive.run()
+    at_ms = drive.view.watermark_ms
+    assert at_ms is not None
+    assert at_ms >= maker.end_ms + HOUR_MS - 3 * MINUTE_MS
+    assert not {letter.outcome for letter in drive.dead} - {"late"}
+    oracle = Oracle(definitions, drive.accepted(), at_ms, drive.until)
+    assert told(drive.view, oracle, seed) == []
+
+
+def test_each_past_period_of_a_query_has_the_oracles_numbers() -> None:
+    zone, seed = "Australia/Lord_Howe", 5
+    definitions, maker = shop(zone, quick=True), Maker(seed, Style(zone=zone, events=500))
+    drive = Drive(definitions, 2, seed)
+    drive.send(maker.sent())
+    drive.send_clocks(maker.end_ms)
+    drive.run()
+    periods = {
+        f"{name} {number}": (name, Window(*each))
+        for name in ("hour", "day", "1h")
+        for number, each in enumerate(drive.view.grid.periods(name, maker.begin_ms, maker.end_ms))
+    }
+    now_ms = maker.end_ms - maker.end_ms % MINUTE_MS + MINUTE_MS
+    windows = {name: Window(w.start_ms, min(w.end_ms, now_ms)) for name, (_, w) in periods.items()}
+    oracle = Oracle(definitions, drive.accepted(), maker.end_ms, windows=(), extra=windows)
+    for kpi in ("visits", "sales", "conversion_rate", "first_response_time", "backlog", "csat"):
+        for name in ("hour", "day", "1h"):
+            values = drive.view.query(CATALOGUE[kpi], name, maker.begin_ms, maker.end_ms)
+            asked = [each for each, (window, _) in periods.items() if window == name]
+            assert len(values) == len(asked)
+            for value, each in zip(values, asked, strict=True):
+                assert (value.start_ms, value.end_ms) == windows[each]
+                assert value.value == number(oracle.evaluate(kpi, "default", each)[()].value)
