@@ -64,6 +64,12 @@ class Definitions:
     """A refund or cancellation that comes later doesn't find its order."""
     ticket_kept_ms: int = 400 * DAY_MS
     """A resolved ticket is kept for this long, in case that it is reopened or rated."""
+    report_kept_ms: int = 400 * DAY_MS
+    """A report, booking or review can be corrected for this long."""
+    message_kept_ms: int = 60 * DAY_MS
+    """A message counts as opened or clicked for this long after its delivery."""
+    attribution_ms: int = 30 * DAY_MS
+    """An order is put down to the last visit that wasn't direct, if that was this recent."""
     contact_page_ms: int = 30 * MINUTE_MS
     """A page seen at most this long before a contact was seen just before it."""
 
@@ -130,5 +136,6 @@ class Definitions:
 _MEANING = frozenset(
     "currency zone visit_gap_ms engaged_ms cart_idle_ms cart_kept_ms new_again_ms lost_ms "
     "targets default_targets ticket_ages_ms business_hours holidays contact_page_ms "
-    "order_kept_ms ticket_kept_ms pair_products pair_keys".split()
+    "order_kept_ms ticket_kept_ms report_kept_ms message_kept_ms attribution_ms pair_products "
+    "pair_keys".split()
 )

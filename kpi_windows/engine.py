@@ -19,11 +19,8 @@ from kpi_windows.definitions import HOUR_MS, Definitions
 from kpi_windows.events import TOPICS, Clock, Event, PageViewed
 from kpi_windows.facts import FACTS, Deltas
 from kpi_windows.forwarding import AT, STRAY, Forward, Forwarding, read
-from kpi_windows.journeys.customer import CustomerRules
 from kpi_windows.journeys.journal import Entry
-from kpi_windows.journeys.order import OrderRules
-from kpi_windows.journeys.ticket import TicketRules
-from kpi_windows.journeys.visitor import VisitorRules, entry_of, page_entry
+from kpi_windows.journeys.visitor import entry_of, page_entry
 from kpi_windows.rollup import Change, Panes
 from kpi_windows.sketches import hash64
 from kpi_windows.table import MANY, Table
@@ -75,9 +72,15 @@ class DefinitionsChanged(Exception):  # noqa: N818  # it says what happened, as 
 
 
 class Shard:
-    """The state of one partition."""
+    """The state of one partition; `topics` are those that the shop uses."""
 
-    def __init__(self, definitions: Definitions, partition: int, partitions: int) -> None:
+    def __init__(
+        self,
+        definitions: Definitions,
+        partition: int,
+        partitions: int,
+        topics: Collection[str] = tuple(TOPICS),
+    ) -> None:
         self.partition = partition
         self.positions: dict[str, int] = {}
         self._definitions = definitions
@@ -85,20 +88,19 @@ class Shard:
         self._deltas = Deltas()
         grid = Grid(definitions.zone)
         self._panes = Panes(definitions, grid)
-        self._watermark = Watermark(TOPICS, definitions.idle_ms)
+        self._watermark = Watermark(topics, definitions.idle_ms)
         lateness_ms = definitions.longest_lateness_ms
-        visitors = VisitorRules(definitions, self._deltas, grid)
-        self._orders = OrderRules(definitions, self._deltas)
+        rules = routes.rules_of(definitions, self._deltas, grid)
+        self._orders = rules[routes.ORDERS]
+        gap_ms = {routes.VISITORS: definitions.visit_gap_ms}
         self._tables: dict[str, Table[Any]] = {
-            routes.VISITORS: Table(b"v", visitors, lateness_ms, definitions.visit_gap_ms),
-            routes.ORDERS: Table(b"o", self._orders, lateness_ms, 0),
-            routes.CUSTOMERS: Table(b"c", CustomerRules(definitions, self._deltas), lateness_ms, 0),
-            routes.TICKETS: Table(b"t", TicketRules(definitions, self._deltas), lateness_ms, 0),
+            name: Table(name.encode(), each, lateness_ms, gap_ms.get(name, 0))
+            for name, each in rules.items()
         }
         self._visitors = self._tables[routes.VISITORS]
         self._dead: list[DeadLetter] = []
         self._counts: dict[str, dict[str, int]] = {
-            topic: dict.fromkeys(("in", *OUTCOMES), 0) for topic in TOPICS
+            topic: dict.fromkeys(("in", *OUTCOMES), 0) for topic in topics
         }
         self._counts[FORWARDED] = self._forwarding.counts
         self._newest_arrival_ms = 0
@@ -118,8 +120,8 @@ class Shard:
 
     def sizes(self) -> dict[str, int]:
         """How many journeys of each kind, and pane cells, are kept."""
-        names = {"v": "visitors", "o": "orders", "c": "customers", "t": "tickets"}
-        return {names[n]: len(t) for n, t in self._tables.items()} | {"cells": len(self._panes)}
+        kept = {routes.PLURALS[name]: len(table) for name, table in self._tables.items()}
+        return kept | {"cells": len(self._panes)}
 
     # ------------------------------------------------------------------ restore
 
@@ -161,7 +163,7 @@ class Shard:
         self._forwarding.passed_ms = dict(checkpoint.passed_ms)
         self._newest_arrival_ms = checkpoint.newest_arrival_ms
         for topic, outcomes in checkpoint.counts.items():
-            self._counts[topic].update(outcomes)
+            self._counts.setdefault(topic, {}).update(outcomes)
         begin_ms = checkpoint.watermark_ms or 0
         self._since_ms = {fact: checkpoint.since_ms.get(fact, begin_ms) for fact in FACTS}
 
@@ -260,7 +262,7 @@ class Shard:
         """
         if event.__class__ is Clock:
             return True
-        name = routes.table_of(topic, event)
+        name = routes.table_of(event)
         key, journey_key = routes.own_key(event)
         reason = routes.uncountable(event, self._definitions)
         if reason is not None:

@@ -5,6 +5,9 @@
     ticket_opened     -> ticket (its key), visitor
     subscription_…    -> customer
     customer_forgotten-> customer, visitor
+    incident_reported -> statement (its key), the latest of its kind
+    reports, bookings -> statement
+    plans, counts     -> gauge
     clicks and carts  -> visitor
 
 It must not know partitions or panes.
@@ -12,67 +15,112 @@ It must not know partitions or panes.
 
 from __future__ import annotations
 
-from kpi_windows.decoding import worth
+from collections.abc import Callable
+from typing import Any
+
+from kpi_windows.checks import worth
 from kpi_windows.definitions import Definitions
 from kpi_windows.events import (
     MONEY_LIMIT,
     CustomerForgotten,
     Event,
+    IncidentReported,
     OrderCancelled,
     OrderCompleted,
     OrderRefunded,
-    ProductAdded,
-    ProductRemoved,
     SubscriptionCancelled,
     SubscriptionRenewed,
     SubscriptionStarted,
     TicketOpened,
+    to_ms,
 )
-from kpi_windows.journeys import customer, order, ticket, visitor
+from kpi_windows.events.tickets import TICKETS as _TICKETS
+from kpi_windows.facts import NONE, Deltas
+from kpi_windows.journeys import (
+    customer,
+    gauge,
+    order,
+    reports,
+    snapshots,
+    statement,
+    ticket,
+    visitor,
+)
 from kpi_windows.journeys.journal import Entry
+from kpi_windows.windows import Grid
 
 VISITORS, ORDERS, CUSTOMERS, TICKETS = "v", "o", "c", "t"
+STATEMENTS, GAUGES = "s", "g"
+PLURALS = {
+    VISITORS: "visitors",
+    ORDERS: "orders",
+    CUSTOMERS: "customers",
+    TICKETS: "tickets",
+    STATEMENTS: "statements",
+    GAUGES: "gauges",
+}
+"""By table: what is kept in it, in words."""
 
-_ORDERS = (OrderCompleted, OrderRefunded, OrderCancelled)
-_SUBSCRIPTIONS = (
-    SubscriptionStarted,
-    SubscriptionRenewed,
-    SubscriptionCancelled,
-    CustomerForgotten,
-)
-_OF_MONEY = (OrderCompleted, OrderRefunded, ProductAdded, ProductRemoved)
+_EntryOf = Callable[[Event, Definitions], Entry]
+
+_ENTRIES: dict[str, _EntryOf] = {
+    VISITORS: visitor.entry_of,
+    ORDERS: lambda event, _: order.entry_of(event),
+    CUSTOMERS: lambda event, _: customer.entry_of(event),
+    TICKETS: lambda event, _: ticket.entry_of(event),
+    STATEMENTS: reports.entry_of,
+    GAUGES: snapshots.entry_of,
+}
+"""By table: an event as an entry of its own journey."""
+
+_TABLES: dict[type[Event], str] = {
+    **dict.fromkeys((OrderCompleted, OrderRefunded, OrderCancelled), ORDERS),
+    **dict.fromkeys(
+        (SubscriptionStarted, SubscriptionRenewed, SubscriptionCancelled, CustomerForgotten),
+        CUSTOMERS,
+    ),
+    **dict.fromkeys(_TICKETS, TICKETS),
+    **dict.fromkeys(reports.REPORTS, STATEMENTS),
+    **dict.fromkeys(snapshots.SNAPSHOTS, GAUGES),
+}
+"""By type of event: the table whose journey has its own key; all others are visitors'."""
+
+
+def rules_of(definitions: Definitions, deltas: Deltas, grid: Grid) -> dict[str, Any]:
+    """By table: the rules of its journeys."""
+    return {
+        VISITORS: visitor.VisitorRules(definitions, deltas, grid),
+        ORDERS: order.OrderRules(definitions, deltas),
+        CUSTOMERS: customer.CustomerRules(definitions, deltas),
+        TICKETS: ticket.TicketRules(definitions, deltas),
+        STATEMENTS: statement.StatementRules(definitions, deltas),
+        GAUGES: gauge.GaugeRules(definitions, deltas),
+    }
+
 
 REFUND = "\x00"
 """Starts the key of a refund that names no order, so that it can't meet an order of that name."""
 
 
-def table_of(topic: str, event: Event) -> str:
+def table_of(event: Event) -> str:
     """The table whose journey has the event's own key."""
-    if topic == "tickets":
-        return TICKETS
-    if topic == "orders":
-        return CUSTOMERS if isinstance(event, _SUBSCRIPTIONS) else ORDERS
-    return VISITORS
+    return _TABLES.get(type(event), VISITORS)
 
 
 def own_key(event: Event) -> tuple[str, str]:
     """(the key of the event's message, the key of its journey)."""
     key: str | None = getattr(event, event.KEY)
-    if key is not None:
-        return key, key
-    refund_id: str = event.refund_id  # type: ignore[attr-defined]
-    return refund_id, REFUND + refund_id
+    if key is None:
+        refund_id: str = event.refund_id  # type: ignore[attr-defined]
+        return refund_id, REFUND + refund_id
+    if table_of(event) in (STATEMENTS, GAUGES):  # ids of different things may be the same
+        return key, f"{event.__struct_config__.tag}{REFUND}{key}"
+    return key, key
 
 
 def own_entry(table: str, event: Event, definitions: Definitions) -> Entry:
     """The event as an entry of its own journey."""
-    if table == ORDERS:
-        return order.entry_of(event)
-    if table == CUSTOMERS:
-        return customer.entry_of(event)
-    if table == TICKETS:
-        return ticket.entry_of(event)
-    return visitor.entry_of(event, definitions)
+    return _ENTRIES[table](event, definitions)
 
 
 def others(event: Event, definitions: Definitions) -> list[tuple[str, str, Entry]]:
@@ -88,20 +136,27 @@ def others(event: Event, definitions: Definitions) -> list[tuple[str, str, Entry
     elif isinstance(event, TicketOpened):
         if event.visitor_id is not None:
             heard.append((VISITORS, event.visitor_id, visitor.contact_entry(event)))
-    elif isinstance(event, CustomerForgotten) and event.visitor_id is not None:
-        heard.append((VISITORS, event.visitor_id, visitor.forgotten_entry(event)))
+    elif isinstance(event, CustomerForgotten):
+        if event.visitor_id is not None:
+            heard.append((VISITORS, event.visitor_id, visitor.forgotten_entry(event)))
+    elif isinstance(event, IncidentReported):
+        for kind in (event.kind or NONE, reports.ANY):
+            entry = reports.last_incident_entry(event, kind)
+            heard.append((GAUGES, reports.LATEST, entry))
     return heard
 
 
 def uncountable(event: Event, definitions: Definitions) -> str | None:
     """Why an event's money can't be counted, or None."""
-    if not isinstance(event, _OF_MONEY) or event.currency in (None, definitions.currency):
+    currency: str | None = getattr(event, "currency", None)
+    if currency is None or currency == definitions.currency:
         return None
-    rate = definitions.rate_at(event.currency, event.timestamp)  # type: ignore[arg-type]
+    at = getattr(event, "counted_at", None) or getattr(event, "starts", None) or event.timestamp
+    rate = definitions.rate_at(currency, to_ms(at))
     if rate is None:
         known = ", ".join(sorted({definitions.currency, *definitions.rates}))
         return (
-            f"no rate for currency {event.currency!r} at the event's time: expected one of "
+            f"no rate for currency {currency!r} at the event's time: expected one of "
             f"{known} - at `$.currency`"
         )
     if rate * int(worth(event)) >= int(MONEY_LIMIT):

@@ -9,7 +9,7 @@ from fractions import Fraction
 
 from kpi_windows.amounts import ForPeriod, Level, count, money
 from kpi_windows.catalogue.terms import cost, discounts, gross, net, orders
-from kpi_windows.facts import BUYER, CUSTOMER, CUSTOMER_PERIOD, CUSTOMER_VALUE
+from kpi_windows.facts.sales import BUYER, CUSTOMER, CUSTOMER_PERIOD, CUSTOMER_VALUE
 from kpi_windows.formula import Constant, Scale
 from kpi_windows.kpi import Better, Kpi, Reading, Unit
 from kpi_windows.relations import PerYear, Previous

@@ -14,7 +14,7 @@ from kpi_windows.catalogue.traffic import (
     PPC_TRAFFIC,
     TRAFFIC_SOURCE,
 )
-from kpi_windows.facts import CHAT, CLICK, PAGE, PAGE_TIME, VISIT, VISITOR
+from kpi_windows.facts.visits import CHAT, CLICK, PAGE, PAGE_TIME, VISIT, VISITOR
 from kpi_windows.kpi import Better, Kpi, Reading, Unit
 
 page_views = count(VISIT, "page_views", "page views")

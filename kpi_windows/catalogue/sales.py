@@ -41,7 +41,8 @@ from kpi_windows.catalogue.terms import (
     visits,
     wages,
 )
-from kpi_windows.facts import CART, CATEGORY, ORDER, PAGE, PAIR, SEQUENCE, VISIT, VISITOR
+from kpi_windows.facts.sales import ORDER, PAIR, SEQUENCE
+from kpi_windows.facts.visits import CART, CATEGORY, PAGE, VISIT, VISITOR
 from kpi_windows.formula import Scale
 from kpi_windows.kpi import Better, Instead, Kpi, Reading, Table, Unit
 

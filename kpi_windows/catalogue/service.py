@@ -15,14 +15,9 @@ from kpi_windows.catalogue.tickets import (
     BACKLOG,
     FIRST_RESPONSE_TIME,
 )
-from kpi_windows.facts import (
-    CONTACT,
-    CONTACT_PAGE,
-    LINE,
-    RATING,
-    TICKET,
-    TICKET_FLOW,
-)
+from kpi_windows.facts.sales import LINE
+from kpi_windows.facts.service import CONTACT, RATING, TICKET, TICKET_FLOW
+from kpi_windows.facts.visits import CONTACT_PAGE
 from kpi_windows.formula import Constant, Scale
 from kpi_windows.kpi import Better, Kpi, Reading, Table, Unit
 from kpi_windows.relations import Previous, Whole

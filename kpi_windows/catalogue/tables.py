@@ -8,15 +8,9 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Mapping
 
-from kpi_windows.facts import (
-    CONTACT_PAGE,
-    LINE,
-    ORDER,
-    OVERFLOW,
-    PAIR,
-    SEQUENCE,
-    SEQUENCE_START,
-)
+from kpi_windows.facts import OVERFLOW
+from kpi_windows.facts.sales import LINE, ORDER, PAIR, SEQUENCE, SEQUENCE_START
+from kpi_windows.facts.visits import CONTACT_PAGE
 from kpi_windows.formula import Scope
 from kpi_windows.kpi import Column, Row, Unit
 

@@ -6,7 +6,8 @@ It must not know KPIs.
 from __future__ import annotations
 
 from kpi_windows.amounts import DistinctCount, count, money
-from kpi_windows.facts import LINE, ORDER, VISIT, VISITOR
+from kpi_windows.facts.sales import LINE, ORDER
+from kpi_windows.facts.visits import VISIT, VISITOR
 
 SELLER = ("channel", "team", "employee")
 GOODS = ("product", "category")

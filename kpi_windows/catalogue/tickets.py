@@ -6,7 +6,8 @@ It must not know windows or panes; a KPI is a formula over facts.
 from __future__ import annotations
 
 from kpi_windows.amounts import Level, Peak, Quantile, count, seconds, where_of
-from kpi_windows.facts import OPEN_TICKET, RESOLUTION, RESPONSE, TICKET_FLOW, Fact
+from kpi_windows.facts import Fact
+from kpi_windows.facts.service import OPEN_TICKET, RESOLUTION, RESPONSE, TICKET_FLOW
 from kpi_windows.formula import Node
 from kpi_windows.kpi import Better, Kpi, Reading, Unit
 

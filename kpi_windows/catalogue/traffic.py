@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from kpi_windows.amounts import DistinctCount, count, where_of
 from kpi_windows.catalogue.terms import ORIGIN, VISIT_LABELS, visitors, visits
-from kpi_windows.facts import DAY_PART, VISIT, VISITOR
+from kpi_windows.facts.visits import DAY_PART, VISIT, VISITOR
 from kpi_windows.kpi import Better, Instead, Kpi, Reading, Unit
 from kpi_windows.relations import Whole
 

@@ -16,7 +16,8 @@ from itertools import pairwise
 from typing import NamedTuple, Protocol
 
 from kpi_windows.definitions import DAY_MS, HOUR_MS, MINUTE_MS, Definitions, Targets
-from kpi_windows.facts import OPEN_TICKET, TICKET_FLOW, Deltas
+from kpi_windows.facts import Deltas
+from kpi_windows.facts.service import OPEN_TICKET, TICKET_FLOW
 from kpi_windows.journeys.journal import NEVER
 
 NEW, OPEN, HOLD = "new", "open", "hold"

@@ -13,7 +13,8 @@ from __future__ import annotations
 import msgspec
 
 from kpi_windows.definitions import Definitions
-from kpi_windows.facts import CART, Deltas
+from kpi_windows.facts import Deltas
+from kpi_windows.facts.visits import CART
 from kpi_windows.journeys.journal import NEVER
 
 _CARTS = CART.slot("carts")

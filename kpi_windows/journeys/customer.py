@@ -28,7 +28,8 @@ from kpi_windows.events import (
     SubscriptionStarted,
     to_ms,
 )
-from kpi_windows.facts import BUYER, CUSTOMER, CUSTOMER_PERIOD, SEQUENCE, SEQUENCE_START, Deltas
+from kpi_windows.facts import Deltas
+from kpi_windows.facts.sales import BUYER, CUSTOMER, CUSTOMER_PERIOD, SEQUENCE, SEQUENCE_START
 from kpi_windows.journeys.journal import NEVER, Entry
 from kpi_windows.journeys.order import value_micros, wipe
 from kpi_windows.windows import CALENDAR, Grid

@@ -8,7 +8,8 @@ from __future__ import annotations
 from fractions import Fraction
 
 from kpi_windows.events import TicketRated
-from kpi_windows.facts import RATING, Deltas
+from kpi_windows.facts import Deltas
+from kpi_windows.facts.service import RATING
 
 Standing = dict[str, tuple[int, str, list[int]]]
 """Survey -> (at_ms, channel, amounts) of the rating that stands."""

@@ -13,7 +13,8 @@ import msgspec
 
 from kpi_windows.aggregators import Cell
 from kpi_windows.definitions import Definitions
-from kpi_windows.facts import BUYER, CUSTOMER_VALUE, LINE, NONE, ORDER, PAIR, Deltas
+from kpi_windows.facts import NONE, Deltas
+from kpi_windows.facts.sales import BUYER, CUSTOMER_VALUE, LINE, ORDER, PAIR
 
 Costs = tuple[int, int, int]
 """Production, wages, overhead."""

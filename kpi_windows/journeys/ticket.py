@@ -31,15 +31,8 @@ from kpi_windows.events import (
     TicketResolved,
     to_ms,
 )
-from kpi_windows.facts import (
-    CONTACT,
-    NONE,
-    RESOLUTION,
-    RESPONSE,
-    TICKET,
-    TICKET_FLOW,
-    Deltas,
-)
+from kpi_windows.facts import NONE, Deltas
+from kpi_windows.facts.service import CONTACT, RESOLUTION, RESPONSE, TICKET, TICKET_FLOW
 from kpi_windows.journeys.backlog import HOLD, NEW, ON_HAND, OPEN, Backlog, count
 from kpi_windows.journeys.journal import NEVER, Entry
 from kpi_windows.journeys.rating import Ratings, Standing, amounts_of

@@ -29,18 +29,17 @@ from kpi_windows.events import (
     TicketOpened,
     micros,
 )
-from kpi_windows.facts import (
+from kpi_windows.facts import NONE, Deltas
+from kpi_windows.facts.visits import (
     CATEGORY,
     CHAT,
     CLICK,
     CONTACT_PAGE,
     DAY_PART,
-    NONE,
     PAGE,
     PAGE_TIME,
     VISIT,
     VISITOR,
-    Deltas,
 )
 from kpi_windows.journeys.carts import Cart, Carts
 from kpi_windows.journeys.journal import NEVER, Entry

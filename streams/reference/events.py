@@ -38,6 +38,10 @@ def _words(kind: types.Type) -> str:
             return "text"
         case types.BoolType():
             return "true or false"
+        case types.FloatType():
+            return "number"
+        case types.DictType():
+            return f"object of {_words(kind.value_type)}"
     raise TypeError(f"no words for {kind}")
 
 
@@ -63,7 +67,7 @@ def _table(cls: type) -> Iterator[str]:
         yield f'| `type` | `"{info.tag}"` | | **required** | Says which event this is. |'
     for field in sorted(info.fields, key=lambda field: not field.required):
         money = "Decimal" in _words(field.type) or "decimal" in _words(field.type)
-        unit = "money" if money else UNITS.get(field.name, "")
+        unit = UNITS.get(field.name, "money" if money else "")
         meaning = docs.get(field.name) or SHARED[field.name]
         kind, default = _words(field.type), _default(field)
         yield f"| `{field.name}` | {kind} | {unit} | {default} | {meaning} |"
@@ -87,7 +91,7 @@ def _sample(info: types.StructType, topic: str) -> dict[str, Any]:
             made[field.name] = [value] if field.name == "products" else value
         elif field.name == "channel":
             made[field.name] = CHANNELS[topic]
-        elif field.name in SAMPLES:
+        elif field.name in SAMPLES and not isinstance(field.type, types.BoolType):
             made[field.name] = SAMPLES[field.name]
         else:
             made[field.name] = field.default

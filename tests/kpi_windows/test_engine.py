@@ -19,9 +19,9 @@ from kpi_windows.catalogue import CATALOGUE
 from kpi_windows.codec import CHECKPOINT, FORMAT, pack_checkpoint, unpack_checkpoint
 from kpi_windows.definitions import HOUR_MS, MINUTE_MS, Definitions, Rate
 from kpi_windows.engine import FORWARDED, OUTCOMES, Cut, DefinitionsChanged, Record, Shard
-from kpi_windows.events import TOPICS
 from kpi_windows.keys import partition_of
 from kpi_windows.view import View
+from tests.oracle.drive import MAIN
 from tests.oracle.spoil import HOSTILE
 
 T0 = 1_709_596_800_000
@@ -65,7 +65,7 @@ class Talk:
         self, definitions: Definitions | None = None, partition: int = 0, partitions: int = 1
     ) -> None:
         self.definitions = definitions or Definitions()
-        self.shard = Shard(self.definitions, partition, partitions)
+        self.shard = Shard(self.definitions, partition, partitions, MAIN)
         self.view = View(self.definitions)
 
     def say(self, topic: str, *events: dict[str, Any] | bytes | None, stamp: float = 0) -> str:
@@ -82,7 +82,7 @@ class Talk:
         return ", ".join(each for each in became if not each.startswith("0 "))
 
     def clocks(self, minute: float) -> None:
-        for topic in TOPICS:
+        for topic in MAIN:
             self.say(topic, clock(minute))
 
     @property
@@ -169,15 +169,15 @@ def test_an_idle_input_that_speaks_again_holds_time_back_again() -> None:
 def test_when_all_are_idle_the_clock_on_the_wall_carries_time_on() -> None:
     talk = Talk()
     talk.clocks(30)
-    everything = set(TOPICS)
-    talk.shard.tick(at(60), everything, dict.fromkeys(TOPICS, at(30)))
+    everything = set(MAIN)
+    talk.shard.tick(at(60), everything, dict.fromkeys(MAIN, at(30)))
     assert talk.minute == 60 - 1 / 6  # less the ten seconds of idleness
 
 
 def test_a_log_of_long_ago_stands_still() -> None:
     talk = Talk()
     talk.clocks(30)
-    talk.shard.tick(at(30) + HOUR_MS, set(TOPICS), dict.fromkeys(TOPICS, 0))
+    talk.shard.tick(at(30) + HOUR_MS, set(MAIN), dict.fromkeys(MAIN, 0))
     assert talk.minute == 30
 
 

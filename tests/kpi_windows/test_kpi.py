@@ -23,19 +23,10 @@ from kpi_windows.amounts import (
     seconds,
     where_of,
 )
-from kpi_windows.facts import (
-    CUSTOMER,
-    CUSTOMER_PERIOD,
-    LINE,
-    OPEN_TICKET,
-    ORDER,
-    PAIR,
-    RESPONSE,
-    TICKET_FLOW,
-    VISIT,
-    VISITOR,
-    Fact,
-)
+from kpi_windows.facts import Fact
+from kpi_windows.facts.sales import CUSTOMER, CUSTOMER_PERIOD, LINE, ORDER, PAIR
+from kpi_windows.facts.service import OPEN_TICKET, RESPONSE, TICKET_FLOW
+from kpi_windows.facts.visits import VISIT, VISITOR
 from kpi_windows.formula import Constant, Labels, Node, Sizes, Where, number, ratio_of
 from kpi_windows.kpi import Better, Instead, Kpi, Reading, Unit, UnknownNameError
 from kpi_windows.relations import PerYear, Previous, Whole

@@ -11,17 +11,10 @@ from hypothesis import strategies as st
 
 from kpi_windows.codec import BEFORE, pane_key
 from kpi_windows.definitions import DAY_MS, HOUR_MS, MINUTE_MS
-from kpi_windows.facts import (
-    CONTACT,
-    CUSTOMER,
-    FACTS,
-    LINE,
-    OPEN_TICKET,
-    TICKET_FLOW,
-    VISIT,
-    VISITOR,
-    Fact,
-)
+from kpi_windows.facts import FACTS, Fact
+from kpi_windows.facts.sales import CUSTOMER, LINE
+from kpi_windows.facts.service import CONTACT, OPEN_TICKET, TICKET_FLOW
+from kpi_windows.facts.visits import VISIT, VISITOR
 from kpi_windows.panes import SUMS, MergedPanes
 from kpi_windows.sketches import Distinct
 from kpi_windows.windows import ROLLING, WINDOWS, Grid, Window

@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kpi_windows.definitions import MINUTE_MS, Definitions
-from kpi_windows.facts import CART, Deltas
+from kpi_windows.facts import Deltas
+from kpi_windows.facts.visits import CART
 from kpi_windows.journeys import visitor
 from kpi_windows.table import Table
 from kpi_windows.windows import Grid
@@ -36,4 +37,3 @@ def test_a_cart_is_abandoned_at_the_hour_whenever_it_was_looked_at_before(
         table.cut(watermark_ms, 0 if others_are_behind else watermark_ms - lateness_ms)
         abandoned = sum(cell[ABANDONED] for cell in deltas.cells["cart"].values())
         assert abandoned == (minute == 60)
-

@@ -10,18 +10,9 @@ import pytest
 
 from kpi_windows.catalogue import CATALOGUE
 from kpi_windows.definitions import DAY_MS, HOUR_MS, MINUTE_MS
-from kpi_windows.facts import (
-    CART,
-    CUSTOMER,
-    CUSTOMER_PERIOD,
-    LINE,
-    OPEN_TICKET,
-    ORDER,
-    TICKET,
-    TICKET_FLOW,
-    VISIT,
-    VISITOR,
-)
+from kpi_windows.facts.sales import CUSTOMER, CUSTOMER_PERIOD, LINE, ORDER
+from kpi_windows.facts.service import OPEN_TICKET, TICKET, TICKET_FLOW
+from kpi_windows.facts.visits import CART, VISIT, VISITOR
 from kpi_windows.kpi import UnknownNameError
 from kpi_windows.sketches import Distinct
 from kpi_windows.view import OTHER, Value, View

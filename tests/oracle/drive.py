@@ -7,17 +7,19 @@ from __future__ import annotations
 
 import random
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
 
 from kpi_windows.definitions import Definitions
 from kpi_windows.engine import FORWARDED, DeadLetter, Record, Shard
-from kpi_windows.events import TOPICS
 from kpi_windows.keys import partition_of
 from kpi_windows.view import View
 from tests.oracle.log import Accepted
+
+MAIN = ("clickstream", "carts", "orders", "tickets")
+"""The topics of a shop that sells and serves."""
 
 
 class Sent(NamedTuple):
@@ -44,13 +46,15 @@ class Drive:
         seed: int = 0,
         *,
         route: Callable[[bytes | None], int] | None = None,
+        topics: Sequence[str] = MAIN,
     ) -> None:
+        self.topics = topics
         self.definitions = definitions
         self.partitions = partitions
         self.chance = random.Random(seed)
         self.logs: defaultdict[tuple[int, str], list[Record]] = defaultdict(list)
         self.sent: list[Sent] = []
-        self.shards = [Shard(definitions, p, partitions) for p in range(partitions)]
+        self.shards = [Shard(definitions, p, partitions, topics) for p in range(partitions)]
         self.states: list[dict[bytes, bytes]] = [{} for _ in range(partitions)]
         self.panes: list[dict[bytes, bytes]] = [{} for _ in range(partitions)]
         self.checkpoints: list[bytes | None] = [None] * partitions
@@ -76,7 +80,7 @@ class Drive:
         """Brings time to an instant in all partitions."""
         clock = msgspec.json.encode({"type": "clock", "timestamp": at_ms})
         for partition in range(self.partitions):
-            for topic in TOPICS:
+            for topic in self.topics:
                 self.append(partition, Sent(topic, b"", clock, at_ms))
 
     # ------------------------------------------------------------------ the worker's part
@@ -107,7 +111,9 @@ class Drive:
 
     def restart(self, partition: int) -> None:
         """The worker dies, with all that it hadn't committed; another takes the partition over."""
-        shard = self.shards[partition] = Shard(self.definitions, partition, self.partitions)
+        shard = self.shards[partition] = Shard(
+            self.definitions, partition, self.partitions, self.topics
+        )
         checkpoint = self.checkpoints[partition]
         for table, kept in (("state", self.states), ("panes", self.panes)):
             records = list(kept[partition].items())
@@ -180,8 +186,8 @@ class Drive:
                     self.ingest(partition, topic, come)
                     last_ms[partition, topic] = now_ms
             for partition, shard in enumerate(self.shards):
-                arrived = {topic: last_ms.get((partition, topic), from_ms) for topic in TOPICS}
-                shard.tick(now_ms, TOPICS, arrived)
+                arrived = {topic: last_ms.get((partition, topic), from_ms) for topic in self.topics}
+                shard.tick(now_ms, self.topics, arrived)
                 if self.chance.random() < 0.5:
                     self.cut(partition)
 

@@ -6,8 +6,7 @@ import random
 from collections.abc import Sequence
 
 from kpi_windows.definitions import HOUR_MS, MINUTE_MS
-from kpi_windows.events import TOPICS
-from tests.oracle.drive import Sent
+from tests.oracle.drive import MAIN, Sent
 
 HOSTILE: tuple[bytes | None, ...] = (
     None,
@@ -73,7 +72,7 @@ def spoilt(sent: Sequence[Sent], seed: int, share: float = 0.1) -> list[Sent]:
             arrival_ms -= chance.randint(0, 2 * HOUR_MS)
         told.append((arrival_ms, len(told), each._replace(arrival_ms=arrival_ms)))
         if chance.random() < share:
-            topic, value = chance.choice(list(TOPICS)), chance.choice(HOSTILE)
+            topic, value = chance.choice(list(MAIN)), chance.choice(HOSTILE)
             bad = Sent(topic, each.key if chance.random() < 0.8 else None, value, arrival_ms)
             told.append((arrival_ms, len(told), bad))
     return [each for _, _, each in sorted(told, key=lambda one: one[:2])]

@@ -10,10 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kpi_windows.definitions import HOUR_MS, MINUTE_MS
-from kpi_windows.events import TOPICS
 from streams.simulator import Shop, ShopOptions
 from tests.oracle.compare import told
-from tests.oracle.drive import Drive, sent_of
+from tests.oracle.drive import MAIN, Drive, sent_of
 from tests.oracle.logs import BEGIN_MS, Maker, Style, shop
 from tests.oracle.oracle import Oracle
 from tests.oracle.spoil import abroad, spoilt
@@ -27,7 +26,7 @@ def check_outcomes(drive: Drive) -> None:
     taken_in = Counter(topic for (_, topic), log in drive.logs.items() for _ in log)
     outcomes: Counter[tuple[str, str]] = Counter()
     for shard in drive.shards:
-        for topic in TOPICS:
+        for topic in MAIN:
             outcomes.update({(topic, name): n for name, n in shard.counts()[topic].items()})
     for law in drive.view.laws():
         assert law.holds

@@ -12,9 +12,8 @@ from hypothesis import strategies as st
 from kpi_windows.aggregators import Cell, is_empty, merge, unpack, zero
 from kpi_windows.codec import parse_pane_key
 from kpi_windows.definitions import DAY_MS, HOUR_MS
-from kpi_windows.events import TOPICS
 from tests.oracle.compare import told
-from tests.oracle.drive import Drive
+from tests.oracle.drive import MAIN, Drive
 from tests.oracle.logs import BEGIN_MS, Maker, Style, shop
 from tests.oracle.oracle import Oracle
 from tests.oracle.spoil import spoilt
@@ -53,7 +52,7 @@ def heads(drive: Drive) -> dict[tuple[int, bytes], Any]:
 def accepted(drive: Drive) -> list[dict[str, int]]:
     """How many events of each topic count, by partition; a late copy may be either."""
     return [
-        {topic: counts["accepted"] for topic, counts in shard.counts().items() if topic in TOPICS}
+        {topic: counts["accepted"] for topic, counts in shard.counts().items() if topic in MAIN}
         for shard in drive.shards
     ]
 

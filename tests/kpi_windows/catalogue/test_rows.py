@@ -7,31 +7,20 @@ from typing import Any
 import pytest
 
 from kpi_windows.catalogue import CATALOGUE
-from kpi_windows.facts import (
+from kpi_windows.facts import OVERFLOW
+from kpi_windows.facts.sales import (
     BUYER,
-    CART,
-    CATEGORY,
-    CONTACT,
-    CONTACT_PAGE,
     CUSTOMER,
     CUSTOMER_PERIOD,
     CUSTOMER_VALUE,
     LINE,
     ORDER,
-    OVERFLOW,
-    PAGE,
-    PAGE_TIME,
     PAIR,
-    RATING,
-    RESOLUTION,
-    RESPONSE,
     SEQUENCE,
     SEQUENCE_START,
-    TICKET,
-    TICKET_FLOW,
-    VISIT,
-    VISITOR,
 )
+from kpi_windows.facts.service import CONTACT, RATING, RESOLUTION, RESPONSE, TICKET, TICKET_FLOW
+from kpi_windows.facts.visits import CART, CATEGORY, CONTACT_PAGE, PAGE, PAGE_TIME, VISIT, VISITOR
 from kpi_windows.sketches import Distinct, bucket_of
 from kpi_windows.view import View
 from tests.kpi_windows.shops import Shop

@@ -1,0 +1,51 @@
+"""What a fact is: labels, amounts, and how these are kept.
+
+It must not know any single fact.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+from kpi_windows.aggregators import Kind
+
+OVERFLOW = "(overflow)"
+NONE = "(none)"
+"""The label of what has none."""
+
+
+@dataclass(frozen=True)
+class Fact:
+    """A kind of fact: `labels` name its dimensions, `amounts` what is added up."""
+
+    name: str
+    labels: tuple[str, ...]
+    sums: tuple[str, ...] = ()
+    histograms: tuple[str, ...] = ()
+    distincts: tuple[str, ...] = ()
+    level: bool = False
+    """Sums are changes of a level: its height at t is all that was added before t."""
+    daily: bool = False
+    """Kept by the day only."""
+    limited: bool = False
+    """A histogram of a cell keeps `Definitions.pair_keys` buckets exactly; what comes when it is
+    full is counted in the bucket `OVERFLOW`."""
+
+    @cached_property
+    def amounts(self) -> tuple[str, ...]:
+        """All slots, in the order of the cell."""
+        return self.sums + self.histograms + self.distincts
+
+    @cached_property
+    def kinds(self) -> tuple[Kind, ...]:
+        """The kind of each slot."""
+        return (
+            (Kind.SUM,) * len(self.sums)
+            + (Kind.HISTOGRAM,) * len(self.histograms)
+            + (Kind.DISTINCT,) * len(self.distincts)
+        )
+
+    def slot(self, amount: str) -> int:
+        """The index of an amount in the cell."""
+        return self.amounts.index(amount)
