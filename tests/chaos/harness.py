@@ -25,10 +25,10 @@ from confluent_kafka import (
 )
 from confluent_kafka.admin import AdminClient
 
+from kpi_windows.events import TOPICS
 from tests.chaos.child import FAULT, PID, SEEN, ChaosSettings
 
 REPOSITORY = Path(__file__).parents[2]
-LOGICAL = ("clickstream", "carts", "orders", "tickets")
 
 
 def until(what: str, true: Callable[[], Any], within_s: float = 60.0, each_s: float = 0.1) -> Any:
@@ -187,7 +187,7 @@ class Run:
 
     def __init__(self, bootstrap: str, app_id: str, folder: Path, **settings: Any) -> None:
         self.bootstrap = bootstrap
-        self.topics = {topic: f"{app_id}-{topic}" for topic in LOGICAL}
+        self.topics = {topic: f"{app_id}-{topic}" for topic in TOPICS}
         self.settings = ChaosSettings(
             app_id=app_id,
             bootstrap_servers=[bootstrap],
@@ -282,7 +282,7 @@ def amounts(seed: int, keys: int = 500) -> Iterator[tuple[str, bytes, bytes]]:
     """Events for the fake shard: some forwarded, a few that are none."""
     chance = random.Random(seed)
     while True:
-        topic = chance.choices(LOGICAL, (5, 1, 2, 1))[0]
+        topic = chance.choices(("clickstream", "carts", "orders", "tickets"), (5, 1, 2, 1))[0]
         key = f"k{chance.randrange(keys)}".encode()
         value = str(chance.randrange(-50, 100))
         if topic == "orders":

@@ -20,11 +20,11 @@ from typing import Any
 
 from confluent_kafka import Consumer, TopicPartition
 
+from kpi_windows.events import TOPICS
 from tests.kafka.broker import KafkaBroker
 from tests.streams import real_input as real
 
 REPOSITORY = Path(__file__).parents[2]
-TOPICS = ("clickstream", "carts", "orders", "tickets")
 PATIENCE_S = 400
 Answers = list[dict[str, Any]]
 

@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 
 from kpi_windows.definitions import HOUR_MS
+from kpi_windows.events import TOPICS
 from streams.simulator import Shop, ShopOptions, line_of
 from tests.kafka.broker import KafkaBroker
 from tests.streams.visible import NOON_MS
@@ -24,7 +25,6 @@ from tests.streams.visible import NOON_MS
 pytestmark = [pytest.mark.kafka, pytest.mark.slow]
 
 PATIENCE_S = 120
-TOPICS = ("clickstream", "carts", "orders", "tickets")
 QUESTIONS = (
     ["visits", "--window", "hour", "--from", "2026-01-01", "--by", "source"],
     ["conversion_rate", "--window", "hour", "--from", "2026-01-01"],

@@ -9,10 +9,11 @@ from types import SimpleNamespace
 
 import pytest
 
+from kpi_windows.events import TOPICS
 from streams import topics
 from streams.topics import RefusedError, UnreachableError, dead_letter
 from tests.kafka.broker import KafkaBroker, free_ports
-from tests.streams.settings import LOGICAL, settings_for
+from tests.streams.settings import settings_for
 
 
 def _ensure(settings: object, *, create: bool = False) -> topics.Cluster:
@@ -53,7 +54,7 @@ def test_a_broker_that_does_not_answer_is_named() -> None:
 
 
 def test_inputs_may_have_other_names_in_kafka() -> None:
-    names = topics.Names.of(settings_for(None, "shop", topics=dict.fromkeys(LOGICAL, "events")))
+    names = topics.Names.of(settings_for(None, "shop", topics=dict.fromkeys(TOPICS, "events")))
     assert names.inputs["forwarded"] == names.forwarded == "shop-forwarded"
     assert names.inputs["carts"] == "events"
 
