@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 from kpi_windows.definitions import Definitions
 from kpi_windows.events import TOPICS as EVENTS
+from kpi_windows.thresholds import DEFAULTS, Threshold
 from kpi_windows.windows import WINDOWS
 from streams import kinds
 from streams.kinds import Kind
@@ -181,6 +182,8 @@ class Settings:
     worker: Worker = field(default_factory=Worker)
     exporter: Exporter = field(default_factory=Exporter)
     log: Log = field(default_factory=Log)
+    thresholds: tuple[Threshold, ...] = DEFAULTS
+    """Those that come with this, and the shop's own."""
     path: Path | None = None
     warnings: tuple[str, ...] = ()
 

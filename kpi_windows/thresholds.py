@@ -1,0 +1,134 @@
+"""When a value needs somebody's attention: thresholds on KPIs, and those that most shops want.
+
+It must not know where values or settings come from, nor what an alert is sent with.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from kpi_windows.definitions import HOUR_MS, MINUTE_MS
+from kpi_windows.formula import ratio_of
+from kpi_windows.kpi import Kpi, UnknownNameError
+
+SEVERITIES = ("warning", "critical")
+
+
+@dataclass(frozen=True)
+class Threshold:
+    """A bound on one number of a KPI; exactly one of `above` and `below` is set.
+
+    Bounds are in the number's own unit, as its metric: a ratio from 0 to 1, money, seconds, days.
+    """
+
+    name: str
+    kpi: str
+    above: float | None = None
+    """Attention is needed while the value is greater."""
+    below: float | None = None
+    """Attention is needed while the value is less."""
+    definition: str = "default"
+    window: str = "24h"
+    where: tuple[tuple[str, str], ...] = ()
+    """At most one label and its value: series are told by one label at a time."""
+    for_ms: int = 5 * MINUTE_MS
+    """So long it must hold without a break."""
+    keep_firing_for_ms: int = 15 * MINUTE_MS
+    """So long it stays on after the value is fine again, so that it doesn't flap."""
+    min_volume: float = 0
+    """Of a ratio: with a smaller denominator it says nothing."""
+    severity: str = "warning"
+    summary: str = ""
+    """What a person reads; absent: made of the KPI's title and the bound."""
+
+    @property
+    def bound(self) -> float:
+        """The value that must not be passed."""
+        bound = self.below if self.above is None else self.above
+        assert bound is not None
+        return bound
+
+    @property
+    def direction(self) -> str:
+        """`above` or `below`."""
+        return "below" if self.above is None else "above"
+
+
+def mistakes(threshold: Threshold, catalogue: Mapping[str, Kpi]) -> Iterator[tuple[str, str]]:
+    """(key, what is wrong with it) of a threshold on a known KPI."""
+    kpi = catalogue[threshold.kpi]
+    if (threshold.above is None) == (threshold.below is None):
+        yield "above", "expected one of above and below"
+    try:
+        reading = kpi.reading(threshold.definition)
+    except UnknownNameError as error:
+        yield "definition", str(error)
+        return
+    if threshold.window not in reading.windows:
+        known = ", ".join(reading.windows)
+        yield "window", f"{kpi.id} has no window {threshold.window!r}: use one of {known}"
+    if len(threshold.where) > 1:
+        yield "where", "expected one label at most"
+    for label, _ in threshold.where:
+        if label not in reading.all_labels:
+            known = ", ".join(reading.all_labels) or "none"
+            yield "where", f"{kpi.id} has no label {label!r}: it has {known}"
+    if threshold.min_volume and ratio_of(reading.formula) is None:
+        yield "min_volume", f"{kpi.id} has no denominator in this definition"
+
+
+DEFAULTS: tuple[Threshold, ...] = (
+    Threshold(
+        "conversion_low", "conversion_rate", below=0.005, min_volume=200, for_ms=30 * MINUTE_MS,
+        summary="Hardly any visit ends with an order: is the checkout working?",
+    ),
+    Threshold(
+        "bounces_high", "bounce_rate", above=0.8, min_volume=200, for_ms=30 * MINUTE_MS,
+        summary="Most visits leave after one page.",
+    ),
+    Threshold(
+        "abandonment_high", "cart_abandonment_rate", above=0.8, min_volume=50,
+        for_ms=30 * MINUTE_MS, summary="More than four in five carts are left behind.",
+    ),
+    Threshold(
+        "margin_negative", "average_margin", below=0.0, min_volume=1, for_ms=30 * MINUTE_MS,
+        severity="critical", summary="Goods are sold for less than they cost.",
+    ),
+    Threshold(
+        "first_response_slow", "first_response_time", above=4 * HOUR_MS / 1_000, definition="p90",
+        summary="One customer in ten waits longer for a first answer than the target allows.",
+    ),
+    Threshold(
+        "resolution_slow", "average_resolution_time", below=0.8, definition="within_target",
+        window="7d", min_volume=10,
+        summary="More than one ticket in five is resolved later than its target.",
+    ),
+    Threshold(
+        "backlog_growing", "backlog", above=20, definition="growth", window="7d",
+        for_ms=HOUR_MS, summary="Tickets come in faster than they are resolved.",
+    ),
+    Threshold(
+        "backlog_large", "backlog", above=0.25, definition="share", window="1h", min_volume=10,
+        for_ms=30 * MINUTE_MS, summary="A quarter of the open tickets are past their target.",
+    ),
+    Threshold(
+        "escalations_high", "escalation_rate", above=0.15, window="7d", min_volume=20,
+        for_ms=30 * MINUTE_MS, summary="Many tickets have to be escalated.",
+    ),
+    Threshold(
+        "csat_low", "csat", below=0.7, window="7d", min_volume=10, for_ms=30 * MINUTE_MS,
+        summary="Fewer than seven answers in ten are satisfied.",
+    ),
+    Threshold(
+        "nps_low", "nps", below=0.0, window="30d", min_volume=20, for_ms=HOUR_MS,
+        summary="More detractors than promoters.",
+    ),
+)  # fmt: skip
+"""Where most shops would want to look; a shop changes one by its name, or switches it off."""
+
+
+def with_own(own: Mapping[str, Threshold | None]) -> tuple[Threshold, ...]:
+    """The defaults, with the shop's own in place of those of the same name; None leaves one out."""
+    kept = {each.name: each for each in DEFAULTS} | dict(own)
+    return tuple(each for each in kept.values() if each is not None)
