@@ -5,6 +5,11 @@ It must not know visits.
 
 from __future__ import annotations
 
+PAID, DISPLAY, DIRECT = "paid", "display", "direct"
+
+AD_MEDIUMS = (PAID, DISPLAY)
+"""What counts as digital advertising: clicks paid for in search and social media, and banners."""
+
 _MEDIUMS = {
     "cpc": "paid", "ppc": "paid", "paid": "paid", "paid_search": "paid", "paidsearch": "paid",
     "paid_social": "paid", "display": "display", "banner": "display", "cpm": "display",

@@ -39,6 +39,7 @@ from kpi_windows.facts import NONE, Deltas
 from kpi_windows.journeys import (
     customer,
     gauge,
+    heard,
     order,
     reports,
     snapshots,
@@ -125,25 +126,25 @@ def own_entry(table: str, event: Event, definitions: Definitions) -> Entry:
 
 def others(event: Event, definitions: Definitions) -> list[tuple[str, str, Entry]]:
     """(table, key, entry) of the journeys under another key that must hear of the event."""
-    heard: list[tuple[str, str, Entry]] = []
+    told: list[tuple[str, str, Entry]] = []
     if isinstance(event, OrderCompleted):
         if event.customer_id is not None:
             entry = customer.order_entry(event, definitions)
-            heard.append((CUSTOMERS, event.customer_id, entry))
+            told.append((CUSTOMERS, event.customer_id, entry))
         if event.visitor_id is not None:
             value = order.value_micros(event, definitions)
-            heard.append((VISITORS, event.visitor_id, visitor.order_entry(event, value)))
+            told.append((VISITORS, event.visitor_id, heard.order_entry(event, value)))
     elif isinstance(event, TicketOpened):
         if event.visitor_id is not None:
-            heard.append((VISITORS, event.visitor_id, visitor.contact_entry(event)))
+            told.append((VISITORS, event.visitor_id, heard.contact_entry(event)))
     elif isinstance(event, CustomerForgotten):
         if event.visitor_id is not None:
-            heard.append((VISITORS, event.visitor_id, visitor.forgotten_entry(event)))
+            told.append((VISITORS, event.visitor_id, heard.forgotten_entry(event)))
     elif isinstance(event, IncidentReported):
         for kind in (event.kind or NONE, reports.ANY):
             entry = reports.last_incident_entry(event, kind)
-            heard.append((GAUGES, reports.LATEST, entry))
-    return heard
+            told.append((GAUGES, reports.LATEST, entry))
+    return told
 
 
 def uncountable(event: Event, definitions: Definitions) -> str | None:

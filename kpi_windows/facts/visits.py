@@ -42,6 +42,13 @@ CATEGORY = Fact("category", ("category",), sums=("visits", "converted"))
 CLICK = Fact("click", ("place",), sums=("clicks",))
 CHAT = Fact("chat", ("page_type",), sums=("chats",))
 
+PROMOTION = Fact("promotion", ("promotion",), sums=("visits", "clicked"))
+"""Of a visit and a promotion that it saw on the site, at the visit's start."""
+
+ATTRIBUTED = Fact("attributed", ("source", "medium", "campaign"), sums=("orders", "value_micros"))
+"""Orders of visitors, under the visit that they are put down to, at the order's time; value is
+gross − discount."""
+
 CART = Fact(
     "cart",
     ("device",),

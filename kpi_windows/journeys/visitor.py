@@ -18,15 +18,14 @@ from kpi_windows.definitions import MINUTE_MS, Definitions
 from kpi_windows.events import (
     ChatOpened,
     CheckoutStarted,
-    CustomerForgotten,
     Event,
     Heartbeat,
     LinkClicked,
-    OrderCompleted,
     PageViewed,
     ProductAdded,
     ProductRemoved,
-    TicketOpened,
+    PromotionClicked,
+    PromotionViewed,
     micros,
 )
 from kpi_windows.facts import NONE, Deltas
@@ -41,12 +40,15 @@ from kpi_windows.facts.visits import (
     VISIT,
     VISITOR,
 )
+from kpi_windows.journeys.attribution import Attribution
 from kpi_windows.journeys.carts import Cart, Carts
 from kpi_windows.journeys.journal import NEVER, Entry
+from kpi_windows.journeys.promotions import Promotions
 from kpi_windows.journeys.words import Known, Labels, join, labels, split
 from kpi_windows.windows import Grid
 
-PAGE_VIEW, LINK, OPENED_CHAT, BEAT, ADD, REMOVE, CHECKOUT, ORDERED, CONTACTED, FORGOTTEN = range(10)
+PAGE_VIEW, LINK, SHOWN, CHOSEN, OPENED_CHAT, BEAT, ADD, REMOVE, CHECKOUT = range(9)
+ORDERED, CONTACTED, FORGOTTEN = range(9, 12)
 
 SEEN_PAGES = 200
 """Different pages (and categories) of one visit that are told apart; later ones only count as
@@ -97,6 +99,11 @@ class VisitorState(msgspec.Struct, array_like=True):
     told_ms: int = -MINUTE_MS
     told: str = ""
     """The minute in which the visitor was last counted as seen, and the context then."""
+    touch: str = ""
+    touch_ms: int = 0
+    """The last visit that wasn't direct, its context and start; empty while it is the one at hand."""
+    promotions: dict[str, int] = {}
+    """Promotions of the visit: 1 seen, 2 clicked, 3 both."""
 
 
 _ORDER, _CART, _BLOG, _CHAT, _ENGAGED = 1, 2, 4, 8, 16
@@ -127,6 +134,8 @@ class VisitorRules:
         self._click = deltas.adder(CLICK)
         self._chat = deltas.adder(CHAT)
         self._contact = deltas.adder(CONTACT_PAGE)
+        self._promotions = Promotions(deltas)
+        self._attribution = Attribution(definitions, deltas)
         self._carts = Carts(definitions, deltas)
 
     def step(self, state: VisitorState, entry: Entry, sign: int) -> None:
@@ -206,12 +215,13 @@ class VisitorRules:
     def _start(self, state: VisitorState, entry: Entry, sign: int) -> Any:
         at_ms = entry[0]
         returning = state.last_ms and at_ms - state.last_ms <= self._new_again_ms
+        self._attribution.start(state, entry[3], returning=bool(returning))
         state.context = entry[3]
         state.is_new = not returning
         state.start_ms = at_ms
         state.minute_ms = at_ms - at_ms % MINUTE_MS
         state.pages = state.events = state.marks = state.page_ms = state.bucket = 0
-        state.seen, state.categories = {}, []
+        state.seen, state.categories, state.promotions = {}, [], {}
         cell = self._cell(state)
         cell[_VISITS] += sign
         cell[_NOT_ENGAGED] += sign
@@ -273,6 +283,9 @@ class VisitorRules:
         if marks & 1:
             self._page(state.start_ms, page)[1] += sign
 
+    def _step_promotion(self, state: VisitorState, entry: Entry, sign: int) -> None:
+        self._promotions.step(state, entry, sign, clicked=entry[1] == CHOSEN)
+
     def _step_chat(self, state: VisitorState, entry: Entry, sign: int) -> None:
         self._chat(entry[0], entry[4])[0] += sign
         if not state.marks & _CHAT:
@@ -307,10 +320,13 @@ class VisitorRules:
                     self._page(state.start_ms, page)[2] += sign
             for category in state.categories:
                 self._category(state.start_ms, category)[1] += sign
+        self._attribution.order(state, entry, sign)
         state.carts = self._carts.order(state.carts, entry[4], entry[0], entry[5], sign)
 
     _STEPS: ClassVar[dict[int, Any]] = {
         LINK: _step_click,
+        SHOWN: _step_promotion,
+        CHOSEN: _step_promotion,
         OPENED_CHAT: _step_chat,
         BEAT: _step_beat,
         ADD: _step_cart,
@@ -361,30 +377,15 @@ def _cart_entry(kind: int, event: Any, definitions: Definitions) -> Entry:
     return _visit_entry(kind, "\x00cart", event, event.cart_id or "", value)
 
 
-def order_entry(event: OrderCompleted, value_micros: int) -> Entry:
-    """An order, for its visitor; the value is gross − discount in the shop's currency."""
-    key = "\x00order" + event.order_id
-    return (event.timestamp, ORDERED, key, "", event.cart_id or "", value_micros)
-
-
-def contact_entry(event: TicketOpened) -> Entry:
-    """A contact, for its visitor; it neither starts nor extends a visit."""
-    key = f"\x00ticket{event.ticket_id}\x00{event.event_id}" if event.event_id else ""
-    return (event.timestamp, CONTACTED, key, event.channel or NONE)
-
-
-def forgotten_entry(event: CustomerForgotten) -> Entry:
-    """The end of what is known of a visitor."""
-    key = f"\x00forgotten{event.customer_id}\x00{event.event_id}" if event.event_id else ""
-    return (event.timestamp, FORGOTTEN, key)
-
-
 def entry_of(event: Event, definitions: Definitions) -> Entry:
     """The entry of an event whose key is the visitor."""
     if isinstance(event, PageViewed):
         return page_entry(event, event.timestamp)  # type: ignore[arg-type]
     if isinstance(event, LinkClicked):
         return _visit_entry(LINK, "", event, event.page or NONE, event.place)
+    if isinstance(event, PromotionViewed | PromotionClicked):
+        kind = SHOWN if isinstance(event, PromotionViewed) else CHOSEN
+        return _visit_entry(kind, "", event, event.promotion_id or NONE)
     if isinstance(event, ChatOpened):
         return _visit_entry(OPENED_CHAT, "", event, event.page_type or NONE)
     if isinstance(event, Heartbeat):
