@@ -11,7 +11,6 @@ from typing import Any
 
 from aiohttp import web
 
-from kpi_windows.catalogue import CATALOGUE, find
 from kpi_windows.kpi import UnknownNameError
 from streams.config import nearest
 from streams.explain import described
@@ -69,16 +68,17 @@ def _whole(request: web.Request) -> Whole:
     return request.app[WHOLE]
 
 
-async def kpis(_request: web.Request) -> web.Response:
+async def kpis(request: web.Request) -> web.Response:
     """Every KPI."""
-    return reply({"kpis": [described(kpi) for kpi in CATALOGUE.values()]})
+    catalogue = _whole(request).settings.catalogue
+    return reply({"kpis": [described(kpi) for kpi in catalogue.values()]})
 
 
 async def kpi(request: web.Request) -> web.Response:
     """One KPI, by id or any of its names."""
     name = request.match_info["id"]
     try:
-        return reply(described(find(name)))
+        return reply(described(_whole(request).settings.catalogue.find(name)))
     except UnknownNameError as error:
         raise ApiError(404, str(error), "GET /api/v1/kpis lists them") from None
 
@@ -89,7 +89,7 @@ async def query(request: web.Request) -> web.Response:
     whole = _whole(request)
     if not whole.ready:
         raise ApiError(503, why_not_ready(whole), "try again in a few seconds")
-    return reply(answer(whole.view, question))
+    return reply(answer(whole.view, question, whole.settings.catalogue))
 
 
 def question_of(request: web.Request) -> Question:

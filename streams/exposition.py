@@ -13,7 +13,6 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector
 
-from kpi_windows.catalogue import CATALOGUE
 from kpi_windows.kpi import Kpi
 from kpi_windows.view import Value, View
 from streams import metrics
@@ -45,7 +44,8 @@ class KpiCollector(Collector):
     def __init__(self, whole: Whole) -> None:
         self._whole = whole
         self._exporter = whole.settings.exporter
-        self._families = {kpi.id: list(metrics.families_of(kpi)) for kpi in CATALOGUE.values()}
+        self._kpis = tuple(whole.settings.catalogue.values())
+        self._families = {kpi.id: list(metrics.families_of(kpi)) for kpi in self._kpis}
 
     def describe(self) -> list[Metric]:
         """Nothing: what there is depends on the state."""
@@ -58,10 +58,10 @@ class KpiCollector(Collector):
         ripe: list[Sample] = []
         told: list[Metric] = []
         if self._whole.view.watermark_ms is not None and self._whole.ready:
-            for kpi in CATALOGUE.values():
+            for kpi in self._kpis:
                 told += self._totals(kpi, budget, ripe)
             if self._exporter.breakdowns:
-                for kpi in CATALOGUE.values():
+                for kpi in self._kpis:
                     told += self._breakdowns(kpi, budget)
                     told += self._table(kpi, budget)
         yield from told

@@ -9,8 +9,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from kpi_windows.catalogue import find
+from kpi_windows.catalogue import CATALOGUE
 from kpi_windows.kpi import Column, Kpi, Row
+from kpi_windows.kpis import Catalogue
 from kpi_windows.view import Value, View
 from streams.units import parse_time, show_time
 
@@ -56,9 +57,9 @@ def parse_where(parts: Iterable[str]) -> dict[str, tuple[str, ...]]:
     return told
 
 
-def answer(view: View, question: Question) -> list[Answer]:
+def answer(view: View, question: Question, catalogue: Catalogue = CATALOGUE) -> list[Answer]:
     """The answer, oldest window first.  Raises QuestionError, or UnknownNameError (a ValueError)."""
-    kpi = find(question.kpi)
+    kpi = catalogue.find(question.kpi)
     zone = view.definitions.zone
     if view.watermark_ms is None:
         return []

@@ -10,8 +10,10 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from kpi_windows.catalogue import CATALOGUE
 from kpi_windows.definitions import Definitions
 from kpi_windows.events import TOPICS as EVENTS
+from kpi_windows.kpis import Catalogue
 from kpi_windows.thresholds import DEFAULTS, Threshold
 from kpi_windows.windows import WINDOWS
 from streams import kinds
@@ -182,6 +184,8 @@ class Settings:
     worker: Worker = field(default_factory=Worker)
     exporter: Exporter = field(default_factory=Exporter)
     log: Log = field(default_factory=Log)
+    catalogue: Catalogue = field(default_factory=lambda: CATALOGUE)
+    """All KPIs, the shop's own among them."""
     thresholds: tuple[Threshold, ...] = DEFAULTS
     """Those that come with this, and the shop's own."""
     path: Path | None = None

@@ -34,14 +34,15 @@ def command(
     `-` is standard input. The same code as in the worker and the exporter, so the same numbers.
     "Now" is the time of the latest event. Lines that don't count are reported at the end.
     """
-    from kpi_windows.catalogue import find
     from streams.offline import compute
     from streams.questions import answer
 
     gc.set_threshold(200_000, 20, 100)  # as in a worker: a quarter of the time
-    questions = [question_of(find(name).id, told) for name in names]
+    questions = [question_of(settings.catalogue.find(name).id, told) for name in names]
     view, report = compute(files, settings.definitions, settings.topics)
-    answers = [each for question in questions for each in answer(view, question)]
+    answers = [
+        each for question in questions for each in answer(view, question, settings.catalogue)
+    ]
     click.echo(show(answers, told["form"]))
     if report.outcomes:
         click.echo(report.words(), err=True)

@@ -6,7 +6,8 @@ import json
 
 import click
 
-from streams.cli.base import debug_option, examples
+from streams.cli.base import config_options, examples
+from streams.settings import Settings
 
 
 @click.command(
@@ -18,23 +19,24 @@ from streams.cli.base import debug_option, examples
         "kpi kpis --format json",
     ),
 )
+@config_options()
 @click.argument("name", required=False)
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text")
-@debug_option
-def command(name: str | None, form: str) -> None:
-    """List the KPIs, or explain the one called NAME."""
-    from kpi_windows.catalogue import CATALOGUE, GROUPS, find
+def command(settings: Settings, name: str | None, form: str) -> None:
+    """List the KPIs, the shop's own among them, or explain the one called NAME."""
     from streams.explain import described, in_words
 
+    catalogue = settings.catalogue
+    find = catalogue.find
     if form == "json":
-        told = described(find(name)) if name else [described(k) for k in CATALOGUE.values()]
+        told = described(find(name)) if name else [described(k) for k in catalogue.values()]
         click.echo(json.dumps(told, indent=1, ensure_ascii=False))
         return
     if name:
         click.echo("\n".join(in_words(find(name))))
         return
-    width = max(map(len, CATALOGUE))
-    for group, kpis in GROUPS.items():
+    width = max(map(len, catalogue))
+    for group, kpis in catalogue.groups.items():
         click.secho(group, bold=True)
         for kpi in kpis:
             click.echo(f"  {kpi.id:<{width}}  {kpi.title}")
