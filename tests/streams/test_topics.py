@@ -23,7 +23,7 @@ def _ensure(settings: object, *, create: bool = False) -> topics.Cluster:
 @pytest.mark.kafka
 def test_what_is_missing_is_created_and_then_found(kafka: KafkaBroker, app_id: str) -> None:
     settings = settings_for(kafka, app_id)
-    assert len(_ensure(settings, create=True).created) == 8
+    assert len(_ensure(settings, create=True).created) == len(TOPICS) + 4
     assert _ensure(settings).created == []
 
 
