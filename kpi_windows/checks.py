@@ -43,10 +43,19 @@ from kpi_windows.events import (
 Check = Callable[[Any], str | None]
 
 
-def _bad_money(name: str, amount: Decimal | None) -> str | None:
-    if amount is None or (amount.is_finite() and 0 <= amount < MONEY_LIMIT):
+def _bad_money(name: str, amount: Decimal | None, limit: Decimal = MONEY_LIMIT) -> str | None:
+    if amount is None or (amount.is_finite() and 0 <= amount < limit):
         return None
-    return f"expected an amount of 0 or more, below {MONEY_LIMIT:,.0f} - at `$.{name}`"
+    return f"expected an amount of 0 or more, below {limit:,.0f} - at `$.{name}`"
+
+
+MARKET_LIMIT = 10_000 * MONEY_LIMIT
+"""A market may be larger than what any one event is about."""
+
+
+def limit_of(event: Event) -> Decimal:
+    """What an event's money must be below, in any currency."""
+    return MARKET_LIMIT if isinstance(event, MarketSized) else MONEY_LIMIT
 
 
 def worth(event: Any) -> Decimal:
@@ -128,7 +137,7 @@ def _bad_rating(event: TicketRated) -> str | None:
 def _bad_amounts(event: Any) -> str | None:
     """Money, and other decimals that can't be negative or endless."""
     for name in _MONEY[type(event)]:
-        reason = _bad_money(name, getattr(event, name))
+        reason = _bad_money(name, getattr(event, name), limit_of(event))
         if reason:
             return reason
     return None

@@ -18,10 +18,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from kpi_windows.checks import worth
+from kpi_windows.checks import limit_of, worth
 from kpi_windows.definitions import Definitions
 from kpi_windows.events import (
-    MONEY_LIMIT,
     CustomerForgotten,
     Event,
     IncidentReported,
@@ -160,6 +159,6 @@ def uncountable(event: Event, definitions: Definitions) -> str | None:
             f"no rate for currency {currency!r} at the event's time: expected one of "
             f"{known} - at `$.currency`"
         )
-    if rate * int(worth(event)) >= int(MONEY_LIMIT):
-        return f"expected an amount worth less than {MONEY_LIMIT:,.0f} {definitions.currency}"
+    if rate * int(worth(event)) >= int(limit_of(event)):
+        return f"expected an amount worth less than {limit_of(event):,.0f} {definitions.currency}"
     return None

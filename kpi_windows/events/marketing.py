@@ -194,7 +194,7 @@ class MarketSized(Event, frozen=True, kw_only=True, gc=False, tag="market_sized"
     market_id: Id
     """Of one market and period, as `nl-tea-2026`."""
     starts: Time
-    """The period's first instant; the days are the shop's."""
+    """The period's first instant; the days are the shop's, those whose middle is in the period."""
     ends: Time
     """The instant after its last."""
     size: Decimal

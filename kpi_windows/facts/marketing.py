@@ -36,5 +36,6 @@ AFFILIATE = Fact(
 )
 """What affiliates brought, and what they get for it."""
 
-MARKET = Fact("market", ("market",), sums=("size_micros",), daily=True)
-"""What all shops together sell, spread evenly over the days of the period."""
+MARKET = Fact("market", ("market",), sums=("size_micros",))
+"""What all shops together sell, spread evenly over the days of the period, each at its first
+minute."""

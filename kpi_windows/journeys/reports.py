@@ -35,7 +35,7 @@ from kpi_windows.facts.marketing import ADS, AFFILIATE, MARKET, POSITION, REVIEW
 from kpi_windows.facts.operations import INCIDENT, LABOUR, LAST_INCIDENT, MACHINE, PROJECT
 from kpi_windows.journeys.journal import Entry
 from kpi_windows.journeys.statement import Cells
-from kpi_windows.mediums import medium_of
+from kpi_windows.mediums import DIRECT, medium_of
 from kpi_windows.windows import Grid, Level
 
 ANY = "(any)"
@@ -73,8 +73,8 @@ def _cell(fact: Fact, at_ms: int, labels: tuple[str | None, ...], **amounts: int
 
 def _ads(event: AdsReported, definitions: Definitions) -> Cells:
     at_ms = _counted_ms(event)
-    source = event.source or "direct"
-    labels = (source, medium_of(source, event.medium), event.campaign, event.banner)
+    medium = medium_of(event.source, event.medium)
+    labels = (event.source or DIRECT, medium, event.campaign, event.banner)
     return [
         _cell(
             ADS,
@@ -132,15 +132,21 @@ def _affiliate_sale(event: AffiliateSold, definitions: Definitions) -> Cells:
 
 
 def _market(event: MarketSized, definitions: Definitions) -> Cells:
-    """Evenly over the days that begin in the period, so that these sum to the whole exactly."""
+    """Evenly over the days whose middle is in the period, so that these sum to the whole exactly.
+
+    So a year that is told in another zone has as many days; a shorter period has its first day.
+    """
     start_ms, end_ms = to_ms(event.starts), to_ms(event.ends)
     size = money(event.size, event.currency, start_ms, definitions)
     grid = Grid(definitions.zone)
+    first_ms = at_ms = grid.pane_start(Level.DAY, start_ms)
     days = []
-    at_ms = start_ms
     while at_ms < end_ms:
-        days.append(at_ms)
-        at_ms = grid.pane_end(Level.DAY, at_ms)
+        next_ms = grid.pane_end(Level.DAY, at_ms)
+        if start_ms <= (at_ms + next_ms) // 2 < end_ms:
+            days.append(at_ms)
+        at_ms = next_ms
+    days = days or [first_ms]
     shares = [size * n // len(days) for n in range(len(days) + 1)]
     return [
         _cell(MARKET, day_ms, (event.market_id,), size_micros=shares[n + 1] - shares[n])

@@ -40,7 +40,8 @@ class StatementRules:
 
     def step(self, state: StatementState, entry: Entry, sign: int) -> None:
         """Puts the statement in the place of the earlier one."""
-        self._state(state.cells, -sign)
+        if entry[0] - state.last_ms <= self._kept_ms:  # else it may have been dropped already
+            self._state(state.cells, -sign)
         state.last_ms, state.cells = entry[0], entry[3]
         self._state(state.cells, sign)
 
@@ -54,7 +55,7 @@ class StatementRules:
 
     def ends_ms(self, state: StatementState) -> int:
         """A statement of this age isn't corrected any more."""
-        return state.last_ms + self._kept_ms
+        return state.last_ms + self._kept_ms + 1
 
     def _state(self, cells: Cells, sign: int) -> None:
         for fact, at_ms, labels, amounts in cells:

@@ -20,12 +20,15 @@ from kpi_windows.definitions import Definitions
 
 EPOCH = datetime.fromisoformat("1970-01-01T00:00:00+00:00")
 
-PAGE, LINK, CHAT, BEAT, ADD, REMOVE, CHECKOUT, ORDER, CONTACT, FORGOTTEN = range(10)
+PAGE, LINK, SHOWN, CHOSEN, CHAT, BEAT, ADD, REMOVE, CHECKOUT = range(9)
+ORDER, CONTACT, FORGOTTEN = range(9, 12)
 """What happens to a visitor, in this order when at once."""
 
 _VISITOR_KINDS = {
     "page_viewed": PAGE,
     "link_clicked": LINK,
+    "promotion_viewed": SHOWN,
+    "promotion_clicked": CHOSEN,
     "chat_opened": CHAT,
     "heartbeat": BEAT,
     "product_added": ADD,
@@ -55,7 +58,7 @@ SCHEMAS: dict[str, dict[str, str]] = {
         **dict.fromkeys(
             ("source", "medium", "campaign", "device", "page", "page_type", "category"), "VARCHAR"
         ),
-        **dict.fromkeys(("place", "cart", "channel"), "VARCHAR"),
+        **dict.fromkeys(("place", "cart", "channel", "promotion"), "VARCHAR"),
         "micros": "BIGINT",
     },
     "orders": {
@@ -122,11 +125,12 @@ class Log(NamedTuple):
     ticket_events: list[dict[str, Any]]
     orders: list[dict[str, Any]]
     order_goods: list[dict[str, Any]]
+    marketing_events: list[dict[str, Any]]
 
 
 def read(events: Iterable[Accepted], definitions: Definitions) -> Log:
     """Sorts out which event concerns whom; a repeated id (or order) counts once."""
-    log = Log([], [], [], [], [], [])
+    log = Log(*([] for _ in Log._fields))
     ids: set[tuple[str, str, str]] = set()
     told: set[tuple[str, str | None, str | None]] = set()
     for topic, value in events:
@@ -148,6 +152,13 @@ def read(events: Iterable[Accepted], definitions: Definitions) -> Log:
     return log
 
 
+_SHARED = ("subscriber_id", "message_id")
+"""Keys of things that several types of event are about."""
+_MARKETING_KEYS = (
+    *("report_id", "review_id", "click_id", "sale_id", "market_id"),
+    *("network", *_SHARED, "list"),
+)
+
 _ONCE = ("order_completed", "order_refunded", "order_cancelled")
 """An order, a refund of it and its cancellation count once; the first to arrive does."""
 
@@ -156,8 +167,11 @@ def _key(event: dict[str, Any]) -> str:
     kind = event["type"]
     if kind.startswith("ticket"):
         return str(event["ticket_id"])
-    if kind.startswith(("subscription", "customer")):
+    if kind.startswith(("subscription_", "customer_")):
         return str(event["customer_id"])
+    for name in _MARKETING_KEYS:
+        if name in event and not kind.startswith("order"):
+            return f"{name} {event[name]}" if name in _SHARED else f"{kind} {event[name]}"
     if kind == "order_refunded" and event.get("order_id") is None:
         return "refund " + str(event["refund_id"])
     if kind.startswith("order"):
@@ -187,6 +201,7 @@ def _take_visitor(log: Log, event: dict[str, Any], definitions: Definitions) -> 
         "id": event.get("event_id") or "",
         **_text(event, *names),
         "cart": event.get("cart_id") or "",
+        "promotion": event.get("promotion_id") or None,
         "micros": 0,
     }
     if row["kind"] == LINK:
@@ -323,6 +338,7 @@ _TAKE = {
     "carts": _take_visitor,
     "orders": _take_order,
     "tickets": _take_ticket,
+    "marketing": lambda log, event, _: log.marketing_events.append(event),
 }
 
 # ---------------------------------------------------------------------------- money

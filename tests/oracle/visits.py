@@ -18,6 +18,7 @@ from tests.oracle.log import (
     ORDER,
     PAGE,
     SCHEMAS,
+    SHOWN,
     Log,
     insert,
 )
@@ -68,7 +69,7 @@ def make(db: duckdb.DuckDBPyConnection, log: Log, definitions: Definitions) -> N
         engaged=definitions.engaged_ms,
         contact_page=definitions.contact_page_ms,
         PAGE=PAGE, LINK=LINK, CHAT=CHAT, ADD=ADD, ORDER=ORDER, CONTACT=CONTACT,
-        FORGOTTEN=FORGOTTEN,
+        FORGOTTEN=FORGOTTEN, SHOWN=SHOWN,
     ).split(";"):  # fmt: skip
         if statement.strip():
             db.execute(statement)
@@ -112,7 +113,7 @@ FROM (
         if(arg_min(is_new, n), 'new', 'returning') AS newness,
         max(at_ms) - min(at_ms) AS duration_ms,
         count(*) FILTER (kind = {PAGE}) AS page_views,
-        count(*) FILTER (kind <> {PAGE}) AS others,
+        count(*) FILTER (kind NOT IN ({PAGE}, {SHOWN})) AS others,
         count(*) FILTER (kind = {ORDER}) AS orders,
         count(*) FILTER (kind = {ADD}) AS adds,
         max((kind = {PAGE} AND page_type = 'blog')::INT) AS saw_blog,
