@@ -31,6 +31,7 @@ COMMANDS = {
     "query": "a KPI out of a running exporter",
     "compute": "a KPI out of files, without Kafka",
     "kpis": "the KPIs, and what each means",
+    "generate": "dashboards, rules and configuration for Grafana, Prometheus, Alertmanager",
     "reference": "",
 }
 """Name -> what it does; its file is streams/cli/<name>_command.py. Without words it is hidden."""
