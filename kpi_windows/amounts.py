@@ -51,7 +51,9 @@ class OfFact(Node):
     def text(self) -> str:
         """`fact.amount{label=value}`."""
         told = ", ".join(f"{label}={' or '.join(values)}" for label, values in self.where)
-        return f"{self.fact.name}.{self.amount}" + (f"{{{told}}}" if told else "")
+        return f"{self.fact.shown or self.fact.name}.{self.amount}" + (
+            f"{{{told}}}" if told else ""
+        )
 
     def words(self) -> str:
         """As said, or the amount's name."""

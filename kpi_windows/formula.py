@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from decimal import Decimal
 from fractions import Fraction
 from typing import Any, Protocol
 
@@ -193,15 +194,15 @@ class Combined(Node):
 class Constant(Node):
     """A number."""
 
-    number: int
+    number: int | Fraction
 
     def value(self, scope: Scope) -> Number | None:  # noqa: ARG002
         """The number."""
         return self.number
 
     def text(self) -> str:
-        """The number."""
-        return str(self.number)
+        """The number, in decimals."""
+        return f"{Decimal(self.number.numerator) / self.number.denominator:f}"
 
     words = text
 

@@ -35,8 +35,8 @@ class Previous(Node):
         return (self.part,)
 
     def text(self) -> str:
-        """`previous(…)`."""
-        return f"previous({self.part.text()})"
+        """`previous(…)`, and `previous(…, whole)` for all of it."""
+        return f"previous({self.part.text()}{', whole' if self.whole else ''})"
 
     def words(self) -> str:
         """The part's, there."""
@@ -67,8 +67,8 @@ class Whole(Node):
         return iter(())
 
     def text(self) -> str:
-        """`all(…)`."""
-        return f"all({self.part.text()})"
+        """`all(…, label)`."""
+        return f"all({', '.join((self.part.text(), *self.over))})"
 
     def words(self) -> str:
         """All of the part."""

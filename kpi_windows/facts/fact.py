@@ -31,6 +31,8 @@ class Fact:
     limited: bool = False
     """A histogram of a cell keeps `Definitions.pair_keys` buckets exactly; what comes when it is
     full is counted in the bucket `OVERFLOW`."""
+    shown: str = ""
+    """Its name in formulas, where that differs."""
 
     @cached_property
     def amounts(self) -> tuple[str, ...]:

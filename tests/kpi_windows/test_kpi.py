@@ -177,7 +177,7 @@ def test_words_have_the_parentheses_that_they_need(formula: Node, text: str) -> 
 def test_a_formula_names_facts_amounts_and_filters() -> None:
     paid = count(VISIT, "visits", medium=("paid", "display"))
     share = paid / Whole(visits, ("source",))
-    assert share.text() == "visit.visits{medium=paid or display} / all(visit.visits)"
+    assert share.text() == "visit.visits{medium=paid or display} / all(visit.visits, source)"
     assert {fact.name for fact in share.facts()} == {"visit"}
 
 
