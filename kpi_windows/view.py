@@ -202,7 +202,7 @@ class View:
         if at_ms is None:
             return Rows(kpi.id, window, kpi.table.columns, [], 0, 0, 0)
         start_ms, end_ms = self.grid.window(window, at_ms)
-        since_ms = self._since_ms(kpi.formula)
+        since_ms = self.since_ms(kpi.formula)
         if start_ms < since_ms:  # the first whole day that is kept
             start_ms = min(self.grid.pane_end(Level.DAY, since_ms - 1), end_ms)
         if any(fact.daily for fact in kpi.formula.facts()):  # whole days, also of what it's over
@@ -212,6 +212,15 @@ class View:
         return Rows(
             kpi.id, window, kpi.table.columns, rows[:k], overflow, frame.start_ms, frame.end_ms
         )
+
+    def scope(self, asked: Question, window: str, start_ms: int, end_ms: int) -> WindowScope | None:
+        """What the question's formula reads in [start, end), which are bounds of kept panes.
+
+        None when its amounts weren't kept yet at the start.
+        """
+        if self.since_ms(asked.formula) > start_ms:
+            return None
+        return WindowScope(self._frame(window, start_ms, end_ms, asked, None), {})
 
     def laws(self) -> list[Law]:
         """What became of all events so far, by topic."""
@@ -248,7 +257,7 @@ class View:
         kpi = asked.kpi
         watermark_ms = self.watermark_ms or 0
         ripe = known_ms <= watermark_ms - self.matures_ms(kpi)
-        is_kept = self._since_ms(asked.formula) <= frame.start_ms
+        is_kept = self.since_ms(asked.formula) <= frame.start_ms
         frame, told = groups(frame, asked)
         ratio = ratio_of(asked.formula)
         for group in told:
@@ -262,7 +271,7 @@ class View:
                 frame.start_ms, frame.end_ms, ripe,
             )  # fmt: skip
 
-    def _since_ms(self, formula: Node) -> int:
+    def since_ms(self, formula: Node) -> int:
         """From when on all amounts of a formula are kept."""
         return max((self._fact_since_ms(fact) for fact in formula.facts()), default=0)
 
