@@ -8,6 +8,9 @@
     incident_reported -> statement (its key), the latest of its kind
     reports, bookings -> statement
     plans, counts     -> gauge
+    subscriber_joined -> subscriber
+    subscriber_left   -> subscriber (its key), message
+    message_…         -> message
     clicks and carts  -> visitor
 
 It must not know partitions or panes.
@@ -24,9 +27,14 @@ from kpi_windows.events import (
     CustomerForgotten,
     Event,
     IncidentReported,
+    MessageClicked,
+    MessageDelivered,
+    MessageOpened,
     OrderCancelled,
     OrderCompleted,
     OrderRefunded,
+    SubscriberJoined,
+    SubscriberLeft,
     SubscriptionCancelled,
     SubscriptionRenewed,
     SubscriptionStarted,
@@ -39,10 +47,12 @@ from kpi_windows.journeys import (
     customer,
     gauge,
     heard,
+    message,
     order,
     reports,
     snapshots,
     statement,
+    subscriber,
     ticket,
     visitor,
 )
@@ -51,6 +61,7 @@ from kpi_windows.windows import Grid
 
 VISITORS, ORDERS, CUSTOMERS, TICKETS = "v", "o", "c", "t"
 STATEMENTS, GAUGES = "s", "g"
+SUBSCRIBERS, MESSAGES = "b", "m"
 PLURALS = {
     VISITORS: "visitors",
     ORDERS: "orders",
@@ -58,6 +69,8 @@ PLURALS = {
     TICKETS: "tickets",
     STATEMENTS: "statements",
     GAUGES: "gauges",
+    SUBSCRIBERS: "subscribers",
+    MESSAGES: "messages",
 }
 """By table: what is kept in it, in words."""
 
@@ -70,6 +83,8 @@ _ENTRIES: dict[str, _EntryOf] = {
     TICKETS: lambda event, _: ticket.entry_of(event),
     STATEMENTS: reports.entry_of,
     GAUGES: snapshots.entry_of,
+    SUBSCRIBERS: lambda event, _: subscriber.entry_of(event),
+    MESSAGES: lambda event, _: message.entry_of(event),
 }
 """By table: an event as an entry of its own journey."""
 
@@ -82,6 +97,8 @@ _TABLES: dict[type[Event], str] = {
     **dict.fromkeys(_TICKETS, TICKETS),
     **dict.fromkeys(reports.REPORTS, STATEMENTS),
     **dict.fromkeys(snapshots.SNAPSHOTS, GAUGES),
+    **dict.fromkeys((SubscriberJoined, SubscriberLeft), SUBSCRIBERS),
+    **dict.fromkeys((MessageDelivered, MessageOpened, MessageClicked), MESSAGES),
 }
 """By type of event: the table whose journey has its own key; all others are visitors'."""
 
@@ -95,6 +112,8 @@ def rules_of(definitions: Definitions, deltas: Deltas, grid: Grid) -> dict[str, 
         TICKETS: ticket.TicketRules(definitions, deltas),
         STATEMENTS: statement.StatementRules(definitions, deltas),
         GAUGES: gauge.GaugeRules(definitions, deltas),
+        SUBSCRIBERS: subscriber.SubscriberRules(definitions, deltas),
+        MESSAGES: message.MessageRules(definitions, deltas),
     }
 
 
@@ -139,6 +158,9 @@ def others(event: Event, definitions: Definitions) -> list[tuple[str, str, Entry
     elif isinstance(event, CustomerForgotten):
         if event.visitor_id is not None:
             told.append((VISITORS, event.visitor_id, heard.forgotten_entry(event)))
+    elif isinstance(event, SubscriberLeft):
+        if event.message_id is not None:
+            told.append((MESSAGES, event.message_id, message.left_entry(event)))
     elif isinstance(event, IncidentReported):
         for kind in (event.kind or NONE, reports.ANY):
             entry = reports.last_incident_entry(event, kind)
