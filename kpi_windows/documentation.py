@@ -41,6 +41,10 @@ EVENTS: dict[str, str] = {
     "ticket_flow": "all events of `tickets` but ratings",
     "contact": "`ticket_opened` with a `product_id`",
     "rating": "`ticket_rated`",
+    "subscriber": "`subscriber_joined`, `subscriber_left`",
+    "counted_subscribers": "`subscribers_counted`",
+    "message": "`message_delivered`, `message_opened`, `message_clicked`; `subscriber_left` with a "
+    "`message_id`",
 }
 """Fact -> the events that it comes from."""
 

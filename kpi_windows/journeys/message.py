@@ -30,6 +30,7 @@ from kpi_windows.events import (
 from kpi_windows.facts import NONE, Deltas
 from kpi_windows.facts.marketing import MESSAGE
 from kpi_windows.journeys.journal import NEVER, Entry
+from kpi_windows.journeys.order import wipe
 
 DELIVERED, OPENED, CLICKED, LEFT = range(4)
 
@@ -63,7 +64,7 @@ class MessageRules:
         """Moves the message by one event."""
         at_ms, kind, _, details = entry
         if state.last_ms and at_ms >= self.ends_ms(state):
-            state.delivered_ms, state.done_ms = 0, {}
+            wipe(state)
         state.last_ms = at_ms
         if kind != DELIVERED:
             self._do(state, details, at_ms, sign)
