@@ -18,8 +18,8 @@ from kpi_windows.keys import partition_of
 from kpi_windows.view import View
 from tests.oracle.log import Accepted
 
-MAIN = ("clickstream", "carts", "orders", "tickets")
-"""The topics of a shop that sells and serves."""
+MAIN = ("clickstream", "carts", "orders", "tickets", "marketing")
+"""The topics of a shop that sells, serves and advertises."""
 
 
 class Sent(NamedTuple):
