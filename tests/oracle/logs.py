@@ -120,7 +120,8 @@ class Maker:
             late = chance.random() < style.late
             arrival_ms = at_ms + (chance.randint(0, style.lateness_ms) if late else 0)
             told.append((arrival_ms, len(told), Sent(topic, key.encode(), value, arrival_ms)))
-            if event.get("event_id") and chance.random() < style.duplicates:
+            counts = not (event.get("is_bot") or event.get("is_test"))
+            if event.get("event_id") and counts and chance.random() < style.duplicates:
                 again_ms = arrival_ms + chance.randint(0, 2 * style.lateness_ms)
                 told.append((again_ms, len(told), Sent(topic, key.encode(), value, again_ms)))
         return [sent for _, _, sent in sorted(told, key=lambda each: each[:2])]
