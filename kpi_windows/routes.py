@@ -44,6 +44,7 @@ from kpi_windows.events import (
 from kpi_windows.events.tickets import TICKETS as _TICKETS
 from kpi_windows.facts import NONE, Deltas
 from kpi_windows.journeys import (
+    clicks,
     customer,
     gauge,
     heard,
@@ -77,7 +78,7 @@ PLURALS = {
 _EntryOf = Callable[[Event, Definitions], Entry]
 
 _ENTRIES: dict[str, _EntryOf] = {
-    VISITORS: visitor.entry_of,
+    VISITORS: clicks.entry_of,
     ORDERS: lambda event, _: order.entry_of(event),
     CUSTOMERS: lambda event, _: customer.entry_of(event),
     TICKETS: lambda event, _: ticket.entry_of(event),
