@@ -104,6 +104,32 @@ class Exporter:
 
 
 @dataclass(frozen=True)
+class Alerting:
+    """Whom Alertmanager tells, and where messages lead; read by `kpi generate`."""
+
+    webhook: str = setting("", kinds.TEXT)
+    """An address that gets every alert as JSON."""
+    slack_url_file: str = setting("", kinds.TEXT)
+    """A file on Alertmanager's machine with the address of a Slack webhook, which is a secret."""
+    slack_channel: str = setting("", kinds.TEXT)
+    """The channel, when not the webhook's own."""
+    email_to: str = setting("", kinds.TEXT)
+    """Where alerts are mailed to."""
+    email_from: str = setting("", kinds.TEXT)
+    """The sender of those mails."""
+    smarthost: str = setting("", kinds.TEXT)
+    """The mail server, `host:port`."""
+    smtp_username: str = setting("", kinds.TEXT)
+    """Who logs in there."""
+    smtp_password_file: str = setting("", kinds.TEXT)
+    """A file on Alertmanager's machine with the password."""
+    grafana: str = setting("http://127.0.0.1:3000", kinds.TEXT)
+    """Where people find Grafana: links in alerts begin with it."""
+    runbooks: str = setting("docs/runbooks", kinds.TEXT)
+    """Where people find the runbooks, when these are published: links in alerts begin with it."""
+
+
+@dataclass(frozen=True)
 class Log:
     """What is said while it runs, on standard error."""
 
@@ -169,6 +195,7 @@ SECTIONS: dict[str, tuple[Setting, ...]] = {
     "kafka": tuple(_of("kafka", Kafka)),
     "worker": tuple(_of("worker", Worker)),
     "exporter": tuple(_of("exporter", Exporter)),
+    "alerting": tuple(_of("alerting", Alerting)),
     "log": tuple(_of("log", Log)),
 }
 BY_VARIABLE = {one.variable: one for section in SECTIONS.values() for one in section}
@@ -183,6 +210,7 @@ class Settings:
     kafka: Kafka = field(default_factory=Kafka)
     worker: Worker = field(default_factory=Worker)
     exporter: Exporter = field(default_factory=Exporter)
+    alerting: Alerting = field(default_factory=Alerting)
     log: Log = field(default_factory=Log)
     catalogue: Catalogue = field(default_factory=lambda: CATALOGUE)
     """All KPIs, the shop's own among them."""

@@ -5,9 +5,8 @@ It must not know how a panel is made.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
-from kpi_windows.catalogue import CATALOGUE, GROUPS
 from kpi_windows.documentation import TITLES
 from kpi_windows.kpi import Better, Kpi
 from streams.generate import boards, goals_dashboard, kpi_panels, panels, processor_dashboard
@@ -35,7 +34,7 @@ FUNNEL: tuple[Step, ...] = (
 def all_of(settings: Settings) -> Iterator[tuple[str, str]]:
     """(uid, text) of each dashboard."""
     yield "kpi-overview", _overview(settings)
-    for group in GROUPS:
+    for group in settings.catalogue.groups:
         yield f"kpi-{group}", _of_group(settings, group)
     yield from goals_dashboard.all_of(settings)
     yield "kpi-processor", processor_dashboard.text_of(settings)
@@ -46,14 +45,19 @@ def title_of(group: str) -> str:
     return TITLES.get(group, group.capitalize())
 
 
-def headlines(group: str) -> list[Kpi]:
+def headlines(group: str, kpis: Sequence[Kpi]) -> list[Kpi]:
     """What the overview shows of a group."""
-    told = [CATALOGUE[name] for name in HEADLINES.get(group, ()) if name in CATALOGUE]
-    return told or [kpi for kpi in GROUPS[group] if kpi.better is not Better.NEITHER][:4]
+    told = [kpi for name in HEADLINES.get(group, ()) for kpi in kpis if kpi.id == name]
+    return told or [kpi for kpi in kpis if kpi.better is not Better.NEITHER][:4]
 
 
 def _context(settings: Settings, labels: Mapping[str, str]) -> Context:
-    return Context(settings.definitions.currency, frozenset(labels), {})
+    lines: dict[tuple[str, str], tuple[float, ...]] = {}
+    for one in settings.thresholds:
+        if not one.where:
+            key = (one.kpi, one.definition)
+            lines[key] = (*lines.get(key, ()), one.bound)
+    return Context(settings.definitions.currency, frozenset(labels), lines)
 
 
 def _overview(settings: Settings) -> str:
@@ -65,21 +69,22 @@ def _overview(settings: Settings) -> str:
     context = _context(settings, {})
     sheet = Sheet()
     boards.firing(sheet)
-    for group, kpis in GROUPS.items():
+    for group, kpis in settings.catalogue.groups.items():
         sheet.row(title_of(group))
         told = [
-            (kpi, kpi_panels.link_to(f"kpi-{group}", kpis.index(kpi))) for kpi in headlines(group)
+            (kpi, kpi_panels.link_to(f"kpi-{group}", kpis.index(kpi)))
+            for kpi in headlines(group, kpis)
         ]
         kpi_panels.row_of_numbers(sheet, told, context)
     goals_dashboard.short(sheet)
     sheet.row("From visit to order")
-    sheet.add(_funnel(), 24, 6)
+    sheet.add(_funnel(settings.catalogue), 24, 6)
     boards.how_sure(sheet)
     return boards.finished(board, sheet)
 
 
 def _of_group(settings: Settings, group: str) -> str:
-    kpis, title = GROUPS[group], title_of(group)
+    kpis, title = settings.catalogue.groups[group], title_of(group)
     board = boards.board(
         settings, f"kpi-{group}", title,
         f"{title}: each number with the window before; below, each KPI over time and by label.",
@@ -95,17 +100,17 @@ def _of_group(settings: Settings, group: str) -> str:
     kpi_panels.row_of_numbers(sheet, told, context)
     if group == "sales":
         sheet.row("From visit to order")
-        sheet.add(_funnel(), 24, 6)
+        sheet.add(_funnel(settings.catalogue), 24, 6)
     boards.how_sure(sheet)
     for place, kpi in enumerate(kpis):
         kpi_panels.detail(sheet, kpi, place, context)
     return boards.finished(board, sheet)
 
 
-def _funnel() -> panels.Panel:
+def _funnel(catalogue: Mapping[str, Kpi]) -> panels.Panel:
     asked = []
     for words, name, definition, part in FUNNEL:
-        family = metric_name(CATALOGUE[name], definition, part)
+        family = metric_name(catalogue[name], definition, part)
         asked.append(Query(f'max by (window) ({family}{{window="$window"}})', words))
     return panels.bars(
         "From visit to order",

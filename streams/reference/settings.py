@@ -6,12 +6,13 @@ import inspect
 
 from kpi_windows.definitions import Definitions
 from streams.reference.docstrings import attribute_docs
-from streams.settings import SECTIONS, Exporter, Kafka, Log, Setting, Worker
+from streams.settings import SECTIONS, Alerting, Exporter, Kafka, Log, Setting, Worker
 
 _SECTION_TYPES = {
     "shop": Definitions,
     "kafka": Kafka,
     "worker": Worker,
+    "alerting": Alerting,
     "exporter": Exporter,
     "log": Log,
 }

@@ -18,7 +18,7 @@ from streams.generate import files
 from streams.settings import Settings
 from tests.streams.generate.names import asked, exported
 
-MADE = {name: json.loads(text) for name, text in files().items() if "/dashboards/" in name}
+MADE = {name: json.loads(text) for name, text in files().items() if name.endswith(".json")}
 BUILT_IN = {"__rate_interval", "__url_time_range", "__field", "__interval", "__range"}
 
 

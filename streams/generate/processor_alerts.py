@@ -1,0 +1,257 @@
+"""Alerts on the processor itself; those that make the numbers meaningless silence the business's.
+
+It must not know KPIs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from streams import metrics
+from streams.generate.alerts import (
+    COUNT,
+    DURATION,
+    PERCENT,
+    QUIET,
+    Alert,
+    Case,
+    Firing,
+    Style,
+    flat,
+)
+
+SCOPE = "processor"
+BLINDS = {"blinds": "business"}
+"""The label of alerts under which business alerts mean nothing."""
+EXPORTER, WORKER = "kpi-exporter", "kpi-worker"
+"""Prometheus' names of the jobs."""
+_ONE = '{job="%s", instance="a"}'
+
+
+def _alert(
+    name: str,
+    severity: str,
+    expr: str,
+    summary: str,
+    todo: str,
+    *cases: Case,
+    blinds: bool = False,
+    style: Style = COUNT,
+    carried: tuple[str, ...] = (),
+    minutes: int = 5,
+) -> Alert:
+    labels: Mapping[str, str] = {"severity": severity, "scope": SCOPE, **(BLINDS if blinds else {})}
+    return Alert(
+        name, expr, summary, style, labels, SCOPE, todo, "/d/kpi-processor",
+        for_ms=minutes * 60_000, carried=carried, cases=cases,
+    )  # fmt: skip
+
+
+def _pair(
+    bad: Mapping[str, str], fine: Mapping[str, str], value: float, *, at: int, **labels: str
+) -> tuple[Case, Case]:
+    fires = (Firing(labels, value),)
+    return Case("fires", bad, {1: (), at: fires}), Case("all is well", fine, {at: (), QUIET: ()})
+
+
+def all_of() -> tuple[Alert, ...]:
+    """All of them, gravest first."""
+    return (*_absent(), *_stuck(), *_wrong(), *_limits())
+
+
+def _down(job: str) -> tuple[Case, ...]:
+    up = f"up{_ONE % job}"
+    gone = (Firing({}, 0.0),)
+    return (
+        Case("fires", {up: flat(0)}, {1: (), 5: gone}),
+        Case(
+            "one that is left is enough",
+            {up: flat(0), f'up{{job="{job}", instance="b"}}': flat(1)},
+            {60: ()},
+        ),
+        Case("no data is the same as none", {}, {1: (), 5: gone}),
+    )
+
+
+def _absent() -> tuple[Alert, ...]:
+    return (
+        _alert(
+            "KpiExporterDown", "critical", f'(sum(up{{job="{EXPORTER}"}}) or vector(0)) == 0',
+            "No exporter answers: there are no numbers at all.",
+            "Is `kpi exporter` running, and does Prometheus reach its port? Its log says why it ended.",
+            *_down(EXPORTER), blinds=True, minutes=2,
+        ),
+        _alert(
+            "KpiWorkersDown", "critical", f'(sum(up{{job="{WORKER}"}}) or vector(0)) == 0',
+            "No worker answers: events are not being counted.",
+            "Nothing is lost: events wait in Kafka. Start `kpi worker`; `kpi doctor` finds what is wrong "
+            "with topics, rights and settings.",
+            *_down(WORKER), blinds=True, minutes=2,
+        ),
+        _alert(
+            "KpiWorkerDown", "warning", f'up{{job="{WORKER}"}} == 0',
+            "Worker {instance} doesn't answer; others have its partitions.",
+            "See its log. A worker ends by itself when a commit fails, and its supervisor starts it anew.",
+            *_pair(
+                {f"up{_ONE % WORKER}": flat(0)}, {f"up{_ONE % WORKER}": flat(1)}, 0.0, at=7,
+                job=WORKER, instance="a",
+            ),
+            carried=("instance",),
+        ),
+        _alert(
+            "KpiNoEvents", "critical",
+            f"max(sum by (instance) (increase({metrics.TAKEN_IN.name}[5m]))) == 0",
+            "No event has come in for half an hour.",
+            "Does the shop send? Look at the topics in Kafka: if they grow, the workers are stuck "
+            "(see their lag); if not, it is the shop's side.",
+            *_pair(
+                {f'{metrics.TAKEN_IN.name}{{topic="orders", instance="a"}}': flat(7)},
+                {f'{metrics.TAKEN_IN.name}{{topic="orders", instance="a"}}': "0+10x75"},
+                0.0, at=28,
+            ),
+            blinds=True, minutes=25,
+        ),
+        _alert(
+            "KpiExporterNotReady", "warning", f"max({metrics.READY.name}) == 0",
+            "No exporter has read all partitions to their end.",
+            "After a start this takes seconds to minutes. If it stays: are all partitions assigned, and "
+            "do workers commit? `/readyz` names the partitions that are missing.",
+            *_pair(
+                {f'{metrics.READY.name}{{instance="a"}}': flat(0)},
+                {f'{metrics.READY.name}{{instance="a"}}': flat(1)}, 0.0, at=12,
+            ),
+            blinds=True, minutes=10,
+        ),
+    )  # fmt: skip
+
+
+def _stuck() -> tuple[Alert, ...]:
+    watermark = f'{metrics.WATERMARK.name}{{partition="2", instance="a"}}'
+    taken = f'{metrics.TAKEN_IN.name}{{topic="orders", instance="a"}}'
+    lag = f'{metrics.LAG.name}{{topic="orders", partition="0", instance="a"}}'
+    applied = f'{metrics.APPLIED.name}{{partition="0", instance="a"}}'
+    return (
+        _alert(
+            "KpiLagHigh", "warning", f"sum by (topic) ({metrics.LAG.name}) > 50000",
+            "{value} records of {topic} wait in Kafka: values are not up to date.",
+            "Add workers, up to the number of partitions, or wait if this is a backlog being read. "
+            "See *Records taken* and *Time of a commit* on the dashboard.",
+            *_pair({lag: flat(60_000.0)}, {lag: flat(50_000.0)}, 60_000.0, at=12, topic="orders"),
+            blinds=True, carried=("topic",), minutes=10,
+        ),
+        _alert(
+            "KpiWatermarkStalled", "critical",
+            f"max by (partition) (changes({metrics.WATERMARK.name}[15m])) == 0\n"
+            f"and on () sum(increase({metrics.TAKEN_IN.name}[15m])) > 0",
+            "Event time stands still in partition {partition} although events come in.",
+            "One input holds it back: a topic whose producer sends old timestamps, or a partition that "
+            "no worker has. `kpi doctor` and `/api/v1/status` show each input's time.",
+            Case("fires", {watermark: flat(9), taken: "0+10x75"}, {4: (), 25: (Firing({"partition": "2"}, 0.0),)}),
+            Case("time goes on", {watermark: "9+60x75", taken: "0+10x75"}, {QUIET: ()}),
+            Case("nothing comes in", {watermark: flat(9), taken: flat(7)}, {QUIET: ()}),
+            blinds=True, carried=("partition",),
+        ),
+        _alert(
+            "KpiCommitsStalled", "critical",
+            f"time() - max by (partition) ({metrics.APPLIED.name}) > 300\n"
+            f"and on (partition) sum by (partition) ({metrics.LAG.name}) > 0",
+            "Partition {partition} hasn't committed for {value}, and records wait.",
+            "A commit hangs or fails again and again. See the workers' logs, and whether the broker "
+            "answers and has enough replicas in sync.",
+            Case(
+                "fires", {applied: flat(0), lag: flat(5)},
+                {6: (), 20: (Firing({"partition": "0"}, 1_200.0),)},
+            ),
+            Case("it commits", {applied: "0+60x75", lag: flat(5)}, {QUIET: ()}),
+            Case("nothing waits", {applied: flat(0), lag: flat(0)}, {QUIET: ()}),
+            blinds=True, style=DURATION, carried=("partition",),
+        ),
+        _alert(
+            "KpiPartitionsBehind", "warning", f"max({metrics.LAGGING.name}) > 0",
+            "{value} partitions are more than a minute behind: values lack their newest events.",
+            "Usually one worker is slow or restores its state. See *Behind the foremost partition*.",
+            *_pair(
+                {f'{metrics.LAGGING.name}{{instance="a"}}': flat(2)},
+                {f'{metrics.LAGGING.name}{{instance="a"}}': flat(0)}, 2.0, at=12,
+            ),
+            blinds=True, minutes=10,
+        ),
+    )  # fmt: skip
+
+
+def _outcomes(bad: str, share: int) -> Mapping[str, str]:
+    return {
+        f'{metrics.EVENTS.name}{{topic="orders", outcome="{bad}", instance="a"}}': f"0+{share}x75",
+        f'{metrics.EVENTS.name}{{topic="orders", outcome="accepted", instance="a"}}': f"0+{100 - share}x75",
+    }
+
+
+def _share(which: str) -> str:
+    name = metrics.EVENTS.name
+    return (
+        f"sum by (topic) (increase({name}{{outcome{which}}}[15m]))\n"
+        f"/ (sum by (topic) (increase({name}[15m])) >= 100) > 0.05"
+    )
+
+
+def _wrong() -> tuple[Alert, ...]:
+    unaccounted = f'{metrics.UNACCOUNTED.name}{{topic="orders", instance="a"}}'
+    return (
+        _alert(
+            "KpiRejectsHigh", "warning", _share('=~"rejected|future"'),
+            "{value} of the events of {topic} can't be used.",
+            "The dead letters have each with its reason and its bytes. Often a producer has changed "
+            "its format; compare with docs/reference, mend it, and send them again.",
+            *_pair(_outcomes("rejected", 20), _outcomes("rejected", 5), 0.2, at=20, topic="orders"),
+            blinds=True, style=PERCENT, carried=("topic",),
+        ),
+        _alert(
+            "KpiLateHigh", "warning", _share('="late"'),
+            "{value} of the events of {topic} come too late to count.",
+            "A producer holds events back, or its clock is slow. Either mend it, or give the topic "
+            "more time under `[shop.lateness]`, which needs a replay for the past.",
+            *_pair(_outcomes("late", 20), _outcomes("late", 5), 0.2, at=20, topic="orders"),
+            style=PERCENT, carried=("topic",),
+        ),
+        _alert(
+            "KpiUnaccounted", "critical", f"max by (topic) ({metrics.UNACCOUNTED.name}) != 0",
+            "{value} events of {topic} came in and have no outcome.",
+            "This must never be: an event is accepted, duplicate, late, future or rejected. Keep the "
+            "logs and the state's topics, and report it.",
+            *_pair({unaccounted: flat(3)}, {unaccounted: flat(0)}, 3.0, at=17, topic="orders"),
+            carried=("topic",), minutes=15,
+        ),
+        _alert(
+            "KpiRestarts", "warning",
+            'sum by (job) (changes(process_start_time_seconds{job=~"kpi-.+"}[1h])) > 3',
+            "{job} has begun anew {value} times within an hour.",
+            "See why it ended in its log: a broker that is away, memory, or a setting. Numbers stay "
+            "exact; they only come later.",
+            *_pair(
+                {f"process_start_time_seconds{_ONE % WORKER}": "0+1x75"},
+                {f"process_start_time_seconds{_ONE % WORKER}": flat(7)}, 30.0, at=30, job=WORKER,
+            ),
+            carried=("job",), minutes=1,
+        ),
+    )  # fmt: skip
+
+
+def _limits() -> tuple[Alert, ...]:
+    left_out = f'{metrics.LEFT_OUT.name}{{family="kpi_visits_by_source", instance="a"}}'
+    slow = f'{metrics.SCRAPE.name}{{instance="a"}}'
+    return (
+        _alert(
+            "KpiBreakdownsLeftOut", "warning", f"count(max by (family) ({metrics.LEFT_OUT.name})) > 0",
+            "{value} breakdowns don't fit under the limit of series.",
+            "Raise `max_series`, lower `top_labels`, or leave out windows, under `[exporter]`.",
+            *_pair({left_out: flat(1)}, {slow: flat(0.1)}, 1.0, at=17),
+            minutes=15,
+        ),
+        _alert(
+            "KpiScrapeSlow", "warning", f"max by (instance) ({metrics.SCRAPE.name}) > 5",
+            "It takes {value} to evaluate all KPIs for one scrape.",
+            "Fewer `windows` or `breakdown_windows`, or a lower `top_labels`, under `[exporter]`.",
+            *_pair({slow: flat(6.0)}, {slow: flat(5.0)}, 6.0, at=17, instance="a"),
+            style=DURATION, minutes=15,
+        ),
+    )  # fmt: skip
