@@ -15,6 +15,7 @@ from kpi_windows.kpi import UnknownNameError
 from streams.config import nearest
 from streams.explain import described
 from streams.follower import Whole
+from streams.goals import told_of
 from streams.questions import Question, QuestionError, answer, parse_where
 from streams.units import show_time
 
@@ -90,6 +91,14 @@ async def query(request: web.Request) -> web.Response:
     if not whole.ready:
         raise ApiError(503, why_not_ready(whole), "try again in a few seconds")
     return reply(answer(whole.view, question, whole.settings.catalogue))
+
+
+async def goals(request: web.Request) -> web.Response:
+    """Every goal, and where it stands."""
+    whole = _whole(request)
+    if not whole.ready:
+        raise ApiError(503, why_not_ready(whole), "try again in a few seconds")
+    return reply({"goals": told_of(whole.settings.goals, whole.view)})
 
 
 def question_of(request: web.Request) -> Question:
@@ -170,4 +179,5 @@ def add_api(app: web.Application) -> None:
     app.router.add_get("/api/v1/kpis", kpis)
     app.router.add_get("/api/v1/kpis/{id}", kpi)
     app.router.add_get("/api/v1/query", query)
+    app.router.add_get("/api/v1/goals", goals)
     app.router.add_get("/api/v1/status", status)

@@ -10,8 +10,9 @@ import os
 import re
 import tomllib
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from kpi_windows.definitions import Definitions
 from kpi_windows.events import TOPICS as EVENTS
@@ -34,6 +35,14 @@ from streams.settings import (
 __all__ = ["ConfigError", "Settings", "load", "nearest"]
 
 FILE = "shop.toml"
+OWN = ("goals",)
+"""Sections of tables that a shop names itself."""
+
+
+class _File(NamedTuple):
+    path: Path
+    text: str
+    document: dict[str, Any]
 
 
 def load(
@@ -49,14 +58,15 @@ def load(
     """
     environ = os.environ if environ is None else environ
     file = _find(path, environ)
-    values = _from_file(file) if file else {section: {} for section in SECTIONS}
+    read = _read(file) if file else None
+    values = _values(read) if read else {section: {} for section in SECTIONS}
     warnings = _from_environment(values, environ)
     for name, value in (overrides or {}).items():
         if value is not None:
             _put(values, BY_VARIABLE[f"KPI_{name.upper()}"], value)
     settings = _build(values, file, warnings)
     _check(settings, f"{file}: " if file else "")
-    return settings
+    return _with_goals(settings, read) if read else settings
 
 
 def _find(path: str | Path | None, environ: Mapping[str, str]) -> Path | None:
@@ -69,16 +79,22 @@ def _find(path: str | Path | None, environ: Mapping[str, str]) -> Path | None:
     return Path(FILE) if Path(FILE).is_file() else None
 
 
-def _from_file(path: Path) -> dict[str, dict[str, Any]]:
+def _read(path: Path) -> _File:
     try:
         text = path.read_text(encoding="utf-8")
-        document = tomllib.loads(text)
+        return _File(path, text, tomllib.loads(text))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise ConfigError(f"{path}: not readable as TOML: {error}") from error
+
+
+def _values(file: _File) -> dict[str, dict[str, Any]]:
+    path, text, document = file
     values: dict[str, dict[str, Any]] = {section: {} for section in SECTIONS}
     for section, table in document.items():
+        if section in OWN:
+            continue
         if section not in SECTIONS:
-            raise ConfigError(_unknown(path, text, "", section, SECTIONS))
+            raise ConfigError(_unknown(path, text, "", section, (*SECTIONS, *OWN)))
         if not isinstance(table, dict):
             raise ConfigError(f"{_where(path, text, '', section)}: expected a table [{section}]")
         known = {one.key: one for one in SECTIONS[section]}
@@ -94,7 +110,28 @@ def _from_file(path: Path) -> dict[str, dict[str, Any]]:
     return values
 
 
-def _unknown(path: Path, text: str, section: str, key: str, known: Mapping[str, Any]) -> str:
+def _with_goals(settings: Settings, file: _File) -> Settings:
+    """The settings with the file's goals, which are on KPIs of the catalogue."""
+    path, text, document = file
+    if "goals" not in document:
+        return settings
+    from streams.goal_settings import GoalError, goals_of
+
+    zone = settings.definitions.zone
+    try:
+        return replace(settings, goals=goals_of(document["goals"], settings.catalogue, zone))
+    except GoalError as error:
+        section = f"goals.{error.goal}" if error.goal else "goals"
+        place = _where(path, text, section, error.key) if error.key else str(path)
+        if place == str(path):  # it isn't there, or comes from a template: the goal's own line
+            place = _where(path, text, "goals" if error.goal else "", error.goal or "goals")
+        told = f"[{section}] {error.key}".rstrip()
+        raise ConfigError(f"{place}: {told}: {error}") from None
+
+
+def _unknown(
+    path: Path, text: str, section: str, key: str, known: Mapping[str, Any] | tuple[str, ...]
+) -> str:
     where = _where(path, text, section, key)
     what = f"[{section}] {key}" if section else f"[{key}]"
     return f"{where}: {what}: no such setting; {nearest(key, known)}"

@@ -19,6 +19,7 @@ from streams.api import WHOLE, add_api, errors, reply, why_not_ready
 from streams.collectors import ProcessorCollector, WorkerCollector
 from streams.exposition import KpiCollector, registry, scrape
 from streams.follower import Follower, Whole
+from streams.goals import GoalCollector
 from streams.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -32,6 +33,7 @@ The KPIs of {shop}
 /api/v1/status                where everything stands
 /api/v1/kpis                  every KPI, and what each means
 /api/v1/query?kpi=visits&window=day&from=now-7d&by=source
+/api/v1/goals                 every goal, and where it stands
 /readyz  /healthz             for probes
 """
 
@@ -72,7 +74,9 @@ def exporter_app(whole: Whole, *more: Collector) -> web.Application:
     """The web application over what is visible; `more` goes to its /metrics too."""
     app = web.Application(middlewares=[errors])
     app[WHOLE] = whole
-    app[REGISTRY] = registry(KpiCollector(whole), ProcessorCollector(whole), *more)
+    app[REGISTRY] = registry(
+        KpiCollector(whole), GoalCollector(whole), ProcessorCollector(whole), *more
+    )
     app.router.add_get("/", index)
     app.router.add_get("/metrics", metrics)
     app.router.add_get("/healthz", healthz)

@@ -108,9 +108,55 @@ RIPE = Series(
     "need time to ripen; their `_ripe` families end early enough).",
 )  # fmt: skip
 
+_GOAL_UNIT = "that of the goal's KPI"
+GOAL_VALUE = Series(
+    "kpi_goal_value", "gauge", _GOAL_UNIT, ("goal",),
+    "The goal's KPI in the judged window to date; before that begins, in the present one.",
+)  # fmt: skip
+GOAL_BASELINE = Series(
+    "kpi_goal_baseline", "gauge", _GOAL_UNIT, ("goal",),
+    "Where the goal began: a number, or the KPI in a past period.",
+)  # fmt: skip
+GOAL_TARGET = Series(
+    "kpi_goal_target", "gauge", _GOAL_UNIT, ("goal",),
+    "What the KPI is to be in the judged window at the deadline.",
+)  # fmt: skip
+GOAL_PROGRESS = Series(
+    "kpi_goal_progress_ratio", "gauge", "1 is all of the way", ("goal",),
+    "The part of the way from baseline to target that is made at today's pace (a level: that is "
+    "made); below 0 is the wrong way.",
+)  # fmt: skip
+GOAL_LANDING = Series(
+    "kpi_goal_landing", "gauge", _GOAL_UNIT, ("goal",),
+    "What the KPI will be at the deadline, if the days to come are like the last four weeks, "
+    "weekday by weekday.",
+)  # fmt: skip
+GOAL_PACE = Series(
+    "kpi_goal_pace", "gauge", "a day", ("goal",),
+    "In the last 28 days: of a sum its mean a day, of a level its change a day.",
+)  # fmt: skip
+GOAL_PACE_NEEDED = Series(
+    "kpi_goal_pace_needed", "gauge", "a day, or a ratio", ("goal",),
+    "From now on: of a sum the amount a day, of a ratio what it must be, of anything else its "
+    "change a day.",
+)  # fmt: skip
+GOAL_STATE = Series(
+    "kpi_goal_state", "gauge", "0 or 1", ("goal", "state"),
+    "How the goal is doing: reached, on_track, at_risk, missed or unknown; one of them is 1.",
+)  # fmt: skip
+GOAL_DEADLINE = Series(
+    "kpi_goal_deadline_seconds", "gauge", "seconds since 1970", ("goal",),
+    "The end of the judged window.",
+)  # fmt: skip
+GOALS = (
+    GOAL_VALUE, GOAL_BASELINE, GOAL_TARGET, GOAL_PROGRESS, GOAL_LANDING, GOAL_PACE,
+    GOAL_PACE_NEEDED, GOAL_STATE, GOAL_DEADLINE,
+)  # fmt: skip
+
 EXPORTER = (
     EVENTS, TAKEN_IN, UNACCOUNTED, FORWARDED, IN_FLIGHT, WATERMARK, BEHIND, LAGGING, ARRIVAL,
     APPLIED, COMMITS, POSITION, DELAY, READY, RESTORE, EXPOSED, LIMIT, LEFT_OUT, SCRAPE, RIPE,
+    *GOALS,
 )  # fmt: skip
 
 BATCHES = Series(

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 from kpi_windows.catalogue import CATALOGUE
 from kpi_windows.definitions import Definitions
 from kpi_windows.events import TOPICS as EVENTS
+from kpi_windows.goals import Goal
 from kpi_windows.kpis import Catalogue
 from kpi_windows.thresholds import DEFAULTS, Threshold
 from kpi_windows.windows import WINDOWS
@@ -216,6 +217,8 @@ class Settings:
     """All KPIs, the shop's own among them."""
     thresholds: tuple[Threshold, ...] = DEFAULTS
     """Those that come with this, and the shop's own."""
+    goals: tuple[Goal, ...] = ()
+    """In the file's order."""
     path: Path | None = None
     warnings: tuple[str, ...] = ()
 

@@ -80,10 +80,35 @@ def show(answers: Sequence[Answer], form: str) -> str:
         return "" if form == "csv" else "no values: nothing was counted in this time"
     header, rows = _grid(answers)
     if form == "csv":
-        out = io.StringIO()
-        csv.writer(out, lineterminator="\n").writerows([header, *rows])
-        return out.getvalue().rstrip("\n")
+        return _csv(header, rows)
     return _aligned(header, [[_short(cell) for cell in row] for row in rows])
+
+
+_OF_GOAL = (
+    "goal", "kpi", "state", "value", "baseline", "target", "landing", "progress", "pace",
+    "pace_needed", "last_day",
+)  # fmt: skip
+
+
+def show_goals(goals: Sequence[Answer], form: str) -> str:
+    """Where goals stand, as text; below the table, what is lacking."""
+    if form == "json":
+        return json.dumps(goals, indent=1, ensure_ascii=False)
+    rows = [["" if goal[name] is None else goal[name] for name in _OF_GOAL] for goal in goals]
+    if form == "csv":
+        told = [[*row, goal["reason"]] for row, goal in zip(rows, goals, strict=True)]
+        return _csv([*_OF_GOAL, "reason"], told)
+    if not goals:
+        return "no goals: [goals.NAME] in shop.toml makes one"
+    table = _aligned(list(_OF_GOAL), [[_short(cell) for cell in row] for row in rows])
+    why = [f"{goal['goal']}: {goal['reason']}" for goal in goals if goal["reason"]]
+    return "\n".join([table, *why])
+
+
+def _csv(header: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
+    out = io.StringIO()
+    csv.writer(out, lineterminator="\n").writerows([header, *rows])
+    return out.getvalue().rstrip("\n")
 
 
 def _grid(answers: Sequence[Answer]) -> tuple[list[str], list[list[Any]]]:

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from streams.cli.answers import question_of, question_options, show
+from streams.cli.answers import question_of, question_options, show, show_goals
 from streams.cli.base import config_options, examples
 from streams.settings import Settings
 
@@ -23,10 +23,11 @@ from streams.settings import Settings
 )
 @config_options()
 @click.argument("files", nargs=-1, required=True, type=click.Path(exists=True, allow_dash=True))
-@click.option("--kpi", "names", multiple=True, required=True, help="Which; may be repeated.")
+@click.option("--kpi", "names", multiple=True, help="Which; may be repeated.")
+@click.option("--goals", is_flag=True, help="Where the goals of the settings stand, instead.")
 @question_options
 def command(
-    settings: Settings, files: tuple[str, ...], names: tuple[str, ...], **told: Any
+    settings: Settings, files: tuple[str, ...], names: tuple[str, ...], goals: bool, **told: Any
 ) -> None:
     """Answer a question about KPIs from events in FILES, offline.
 
@@ -34,15 +35,22 @@ def command(
     `-` is standard input. The same code as in the worker and the exporter, so the same numbers.
     "Now" is the time of the latest event. Lines that don't count are reported at the end.
     """
+    from streams.goals import told_of
     from streams.offline import compute
     from streams.questions import answer
+
+    if goals == bool(names):
+        raise click.UsageError("expected --kpi, or --goals")
 
     gc.set_threshold(200_000, 20, 100)  # as in a worker: a quarter of the time
     questions = [question_of(settings.catalogue.find(name).id, told) for name in names]
     view, report = compute(files, settings.definitions, settings.topics)
-    answers = [
-        each for question in questions for each in answer(view, question, settings.catalogue)
-    ]
-    click.echo(show(answers, told["form"]))
+    if goals:
+        click.echo(show_goals(told_of(settings.goals, view), told["form"]))
+    else:
+        answers = [
+            each for question in questions for each in answer(view, question, settings.catalogue)
+        ]
+        click.echo(show(answers, told["form"]))
     if report.outcomes:
         click.echo(report.words(), err=True)

@@ -11,7 +11,7 @@ from typing import Any
 
 import click
 
-from streams.cli.answers import question_of, question_options, show
+from streams.cli.answers import question_of, question_options, show, show_goals
 from streams.cli.base import Failure, config_options, examples
 from streams.questions import Answer, Question
 from streams.settings import Settings
@@ -26,16 +26,22 @@ _TIMEOUT_S = 60
         "kpi query conversion_rate --window hour --from now-24h --by source",
         "kpi query sales --window month --from 2026-01-01 --format csv > sales.csv",
         "kpi query product_affinity --window 30d --table --top 10",
+        "kpi query --goals                                         where the goals stand",
         "kpi query visits --url http://kpi.example.com",
     ),
 )
 @config_options("exporter_url")
-@click.argument("kpi")
+@click.argument("kpi", required=False)
+@click.option("--goals", is_flag=True, help="Where the goals of the settings stand.")
 @question_options
-def command(settings: Settings, kpi: str, **told: Any) -> None:
+def command(settings: Settings, kpi: str | None, goals: bool, **told: Any) -> None:
     """Ask a running exporter for KPI, by id or any of its names (`kpi kpis` lists them)."""
-    answers = ask(settings.url, question_of(kpi, told))
-    click.echo(show(answers, told["form"]))
+    if goals == bool(kpi):
+        raise click.UsageError("expected a KPI, or --goals")
+    if kpi:
+        click.echo(show(ask(settings.url, question_of(kpi, told)), told["form"]))
+    else:
+        click.echo(show_goals(get(settings.url, "/api/v1/goals")["goals"], told["form"]))
 
 
 def ask(url: str, question: Question) -> list[Answer]:

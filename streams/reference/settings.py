@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 
 from kpi_windows.definitions import Definitions
+from streams.goal_settings import KEYS
 from streams.reference.docstrings import attribute_docs
 from streams.settings import SECTIONS, Alerting, Exporter, Kafka, Log, Setting, Worker
 
@@ -43,6 +44,19 @@ def _setting_row(one: Setting, docs: dict[str, str]) -> str:
     return f"| `{one.key}` | {variable} | {one.kind.expected} | {default} | {meaning} |"
 
 
+def _goals() -> list[str]:
+    return [
+        "## [goals.NAME]",
+        "",
+        "What the shop wants of a KPI, by when. Only in the file; NAME is its label on `/metrics`.",
+        "",
+        "| key | meaning |",
+        "|---|---|",
+        *(f"| `{key}` | {meaning} |" for key, meaning in KEYS.items()),
+        "",
+    ]
+
+
 def settings_page() -> str:
     """Every setting, with its variable, kind and default."""
     lines = [
@@ -63,4 +77,5 @@ def settings_page() -> str:
         lines += ["| key | variable | value | default | meaning |", "|---|---|---|---|---|"]
         lines += [_setting_row(one, docs) for one in settings]
         lines.append("")
+    lines += _goals()
     return "\n".join(lines)

@@ -59,8 +59,8 @@ def test_version_names_what_it_stands_on() -> None:
     [
         (["comptue"], "did you mean compute?"),
         (["compute", "none.jsonl", "--kpi", "visits"], "does not exist"),
-        (["compute", "-"], "Missing option '--kpi'"),
-        (["query"], "Missing argument 'KPI'"),
+        (["compute", "-"], "expected --kpi, or --goals"),
+        (["query"], "expected a KPI, or --goals"),
         (["query", "visits", "--window", "2h"], "'2h' is not one of"),
         (["query", "visits", "--from", "soon"], "expected a time as"),
         (["query", "visits", "--to", "2026-01-01"], "--to needs --from"),
