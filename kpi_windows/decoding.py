@@ -23,6 +23,10 @@ from kpi_windows.events import (
 )
 
 
+AT_ONCE = 256
+"""Events decoded together: few enough to be in the processor's cache when they are counted."""
+
+
 class Rejected(NamedTuple):
     """Bytes that are no event, and what was expected instead."""
 

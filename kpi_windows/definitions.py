@@ -67,7 +67,7 @@ class Definitions:
     report_kept_ms: int = 400 * DAY_MS
     """A report, booking or review can be corrected for this long."""
     message_kept_ms: int = 60 * DAY_MS
-    """A message counts as opened or clicked for this long after its delivery."""
+    """A message counts as opened or clicked for this long after its delivery, or before it."""
     attribution_ms: int = 30 * DAY_MS
     """An order is put down to the last visit that wasn't direct, if that was this recent."""
     contact_page_ms: int = 30 * MINUTE_MS

@@ -1,37 +1,44 @@
-"""The reference of all KPIs as Markdown, out of the catalogue; it must not know where it's written."""
+"""The reference of all KPIs as Markdown, and what a KPI takes, out of the catalogue.
+
+It must not know where it is written.
+"""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
 from kpi_windows.catalogue import CATALOGUE, GROUPS
 from kpi_windows.definitions import Definitions
+from kpi_windows.events import TOPICS
 from kpi_windows.formula import Node
 from kpi_windows.kpi import Better, Instead, Kpi, Reading, Unit
 from kpi_windows.windows import CALENDAR, ROLLING, WINDOWS
 
 TITLES = {"sales": "Sales", "marketing": "Marketing", "service": "Customer service"}
 
-_VISIT = "any event of a visitor in `clickstream` and `carts`; orders with a `visitor_id`"
+_VISITOR_ORDER = "`order_completed` with a `visitor_id`"
+_VISIT = f"any event of a visitor in `clickstream` and `carts`; {_VISITOR_ORDER}"
 _CUSTOMER = "`order_completed` with a `customer_id`"
+_SUBSCRIPTIONS = "`subscription_started`, `subscription_renewed`, `subscription_cancelled`"
 EVENTS: dict[str, str] = {
     "visit": _VISIT,
     "visitor": _VISIT,
     "day_part": _VISIT,
     "page_time": "`page_viewed`, and what follows it in the visit",
-    "page": "`page_viewed`, `link_clicked`; orders with a `visitor_id`",
-    "category": "`page_viewed` with a `category`; orders with a `visitor_id`",
+    "page": f"`page_viewed`, `link_clicked`; {_VISITOR_ORDER}",
+    "category": f"`page_viewed` with a `category`; {_VISITOR_ORDER}",
     "click": "`link_clicked`",
     "chat": "`chat_opened`",
-    "cart": "`product_added`, `product_removed`, `checkout_started`; orders with a `visitor_id`",
+    "cart": f"`product_added`, `product_removed`, `checkout_started`; {_VISITOR_ORDER}",
     "contact_page": "`page_viewed`; `ticket_opened` with a `visitor_id`",
     "order": "`order_completed`, `order_refunded`, `order_cancelled`",
     "line": "`order_completed`, `order_refunded`, `order_cancelled`",
     "buyer": "`order_completed`",
     "pair": "`order_completed`",
-    "customer": f"{_CUSTOMER}; subscriptions",
-    "customer_value": "orders with a `customer_id`, and what is given back of them",
-    "customer_period": f"{_CUSTOMER}; subscriptions",
+    "customer": f"{_CUSTOMER}; {_SUBSCRIPTIONS}",
+    "customer_value": f"{_CUSTOMER}; `order_refunded`, `order_cancelled`",
+    "customer_period": f"{_CUSTOMER}; {_SUBSCRIPTIONS}",
     "sequence": _CUSTOMER,
     "sequence_start": _CUSTOMER,
     "ticket": "`ticket_opened`, `ticket_answered`, `ticket_escalated`, `ticket_reassigned`",
@@ -41,8 +48,13 @@ EVENTS: dict[str, str] = {
     "ticket_flow": "all events of `tickets` but ratings",
     "contact": "`ticket_opened` with a `product_id`",
     "rating": "`ticket_rated`",
+    "subscriber": "`subscriber_joined`, `subscriber_left`",
+    "counted_subscribers": "`subscribers_counted`",
+    "message": "`message_delivered`, `message_opened`, `message_clicked`; `subscriber_left` with a "
+    "`message_id`",
 }
-"""Fact -> the events that it comes from."""
+"""Fact -> the events that it comes from; those and the topics that it names are in backticks."""
+_TOPIC_OF = {cls.__struct_config__.tag: topic for topic, types in TOPICS.items() for cls in types}
 
 _UNITS = {
     Unit.RATIO: "ratio",
@@ -112,7 +124,8 @@ def _section(kpi: Kpi) -> str:
         "",
         f"- Formula: `{default.formula.text()}`",
         f"- Metric: `{kpi.metric()}`",
-        f"- Events: {_events(kpi)}",
+        f"- Topics: {', '.join(f'`{topic}`' for topic in topics_of(default))}",
+        f"- Events: {events_of(default)}",
         f"- Windows: {_windows(default.windows)}",
         f"- By: {_breakdowns(default)}",
     ]
@@ -166,10 +179,23 @@ def _said(formula: Node) -> str:
     return f"{formula.words()}, `{formula.text()}`"
 
 
-def _events(kpi: Kpi) -> str:
-    formulas = [kpi.formula, *(other.formula for other in kpi.instead)]
+def events_of(reading: Reading) -> str:
+    """The events that a number takes, in words; the shop's own measures aren't told."""
+    formulas = [reading.formula, *(other.formula for other in reading.instead)]
     facts = dict.fromkeys(fact.name for formula in formulas for fact in formula.facts())
-    return "; ".join(dict.fromkeys(EVENTS[name] for name in facts))
+    told = "; ".join(EVENTS[name] for name in facts if name in EVENTS)
+    return "; ".join(dict.fromkeys(told.split("; ")))
+
+
+def topics_of(reading: Reading) -> tuple[str, ...]:
+    """The topics of these events, in their usual order.
+
+    >>> topics_of(CATALOGUE["hit_rate"].reading())
+    ('orders', 'tickets')
+    """
+    named = re.findall(r"`(\w+)`", events_of(reading))
+    needed = {_TOPIC_OF.get(name, name) for name in named}
+    return tuple(topic for topic in TOPICS if topic in needed)
 
 
 def _windows(windows: tuple[str, ...]) -> str:

@@ -10,17 +10,18 @@ It must not know Kafka, files or clocks.  An exception out of it is a bug, never
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from operator import attrgetter
 from typing import Any, NamedTuple
 
 from kpi_windows import routes
 from kpi_windows.codec import CHECKPOINT, FORMAT, Checkpoint, pack_checkpoint, unpack_checkpoint
-from kpi_windows.decoding import Rejected, decode
+from kpi_windows.decoding import AT_ONCE, Rejected, decode
 from kpi_windows.definitions import HOUR_MS, Definitions
 from kpi_windows.events import TOPICS, Clock, Event, PageViewed
 from kpi_windows.facts import FACTS, Deltas
 from kpi_windows.forwarding import AT, STRAY, Forward, Forwarding, read
+from kpi_windows.journeys.clicks import entry_of, page_entry
 from kpi_windows.journeys.journal import Entry
-from kpi_windows.journeys.visitor import entry_of, page_entry
 from kpi_windows.rollup import Change, Panes
 from kpi_windows.sketches import hash64
 from kpi_windows.table import MANY, Table
@@ -170,17 +171,19 @@ class Shard:
     # ------------------------------------------------------------------ events
 
     def ingest(self, topic: str, records: Sequence[Record]) -> None:
-        """Takes in what one fetch brought of a topic; decodes all of it before anything moves."""
+        """Takes in what one fetch brought of a topic."""
         if not records:
             return
         self._changed = True
         if topic == FORWARDED:
             self._ingest_forwarded(records)
         else:
-            events = decode(topic, [record.value for record in records])
             self._counts[topic]["in"] += len(records)
-            self._ingest_events(topic, records, events)
-            newest_ms = max(record.timestamp_ms for record in records)
+            self._watermark.wake()
+            for first in range(0, len(records), AT_ONCE):
+                some = records[first : first + AT_ONCE]
+                self._ingest_events(topic, some, decode(topic, [record.value for record in some]))
+            newest_ms = max(map(attrgetter("timestamp_ms"), records))
             self._newest_arrival_ms = max(self._newest_arrival_ms, newest_ms)
         self.positions[topic] = records[-1].offset + 1
         for table in self._tables.values():
@@ -196,7 +199,6 @@ class Shard:
         Written for speed: this loop and what it calls runs for every event of a shop.
         """
         watermark = self._watermark
-        watermark.wake()
         skew_ms = self._definitions.future_skew_ms
         lateness_ms = self._definitions.lateness_of(topic)
         others_ms = watermark.others_ms(topic)

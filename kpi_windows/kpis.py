@@ -52,6 +52,7 @@ class Catalogue(Mapping[str, Kpi]):
         if found is not None:
             return found[1]
         near = difflib.get_close_matches(wanted, self._by_name, n=1)
+        near = near or [name for name in self._by_name if wanted and wanted in name]
         hint = (
             f"did you mean {self._by_name[near[0]][0]!r}?"
             if near

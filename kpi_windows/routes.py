@@ -8,6 +8,9 @@
     incident_reported -> statement (its key), the latest of its kind
     reports, bookings -> statement
     plans, counts     -> gauge
+    subscriber_joined -> subscriber
+    subscriber_left   -> subscriber (its key), message
+    message_…         -> message
     clicks and carts  -> visitor
 
 It must not know partitions or panes.
@@ -24,9 +27,14 @@ from kpi_windows.events import (
     CustomerForgotten,
     Event,
     IncidentReported,
+    MessageClicked,
+    MessageDelivered,
+    MessageOpened,
     OrderCancelled,
     OrderCompleted,
     OrderRefunded,
+    SubscriberJoined,
+    SubscriberLeft,
     SubscriptionCancelled,
     SubscriptionRenewed,
     SubscriptionStarted,
@@ -36,13 +44,16 @@ from kpi_windows.events import (
 from kpi_windows.events.tickets import TICKETS as _TICKETS
 from kpi_windows.facts import NONE, Deltas
 from kpi_windows.journeys import (
+    clicks,
     customer,
     gauge,
     heard,
+    message,
     order,
     reports,
     snapshots,
     statement,
+    subscriber,
     ticket,
     visitor,
 )
@@ -51,6 +62,7 @@ from kpi_windows.windows import Grid
 
 VISITORS, ORDERS, CUSTOMERS, TICKETS = "v", "o", "c", "t"
 STATEMENTS, GAUGES = "s", "g"
+SUBSCRIBERS, MESSAGES = "b", "m"
 PLURALS = {
     VISITORS: "visitors",
     ORDERS: "orders",
@@ -58,18 +70,22 @@ PLURALS = {
     TICKETS: "tickets",
     STATEMENTS: "statements",
     GAUGES: "gauges",
+    SUBSCRIBERS: "subscribers",
+    MESSAGES: "messages",
 }
 """By table: what is kept in it, in words."""
 
 _EntryOf = Callable[[Event, Definitions], Entry]
 
 _ENTRIES: dict[str, _EntryOf] = {
-    VISITORS: visitor.entry_of,
+    VISITORS: clicks.entry_of,
     ORDERS: lambda event, _: order.entry_of(event),
     CUSTOMERS: lambda event, _: customer.entry_of(event),
     TICKETS: lambda event, _: ticket.entry_of(event),
     STATEMENTS: reports.entry_of,
     GAUGES: snapshots.entry_of,
+    SUBSCRIBERS: lambda event, _: subscriber.entry_of(event),
+    MESSAGES: lambda event, _: message.entry_of(event),
 }
 """By table: an event as an entry of its own journey."""
 
@@ -82,6 +98,8 @@ _TABLES: dict[type[Event], str] = {
     **dict.fromkeys(_TICKETS, TICKETS),
     **dict.fromkeys(reports.REPORTS, STATEMENTS),
     **dict.fromkeys(snapshots.SNAPSHOTS, GAUGES),
+    **dict.fromkeys((SubscriberJoined, SubscriberLeft), SUBSCRIBERS),
+    **dict.fromkeys((MessageDelivered, MessageOpened, MessageClicked), MESSAGES),
 }
 """By type of event: the table whose journey has its own key; all others are visitors'."""
 
@@ -95,6 +113,8 @@ def rules_of(definitions: Definitions, deltas: Deltas, grid: Grid) -> dict[str, 
         TICKETS: ticket.TicketRules(definitions, deltas),
         STATEMENTS: statement.StatementRules(definitions, deltas),
         GAUGES: gauge.GaugeRules(definitions, deltas),
+        SUBSCRIBERS: subscriber.SubscriberRules(definitions, deltas),
+        MESSAGES: message.MessageRules(definitions, deltas),
     }
 
 
@@ -139,6 +159,9 @@ def others(event: Event, definitions: Definitions) -> list[tuple[str, str, Entry
     elif isinstance(event, CustomerForgotten):
         if event.visitor_id is not None:
             told.append((VISITORS, event.visitor_id, heard.forgotten_entry(event)))
+    elif isinstance(event, SubscriberLeft):
+        if event.message_id is not None:
+            told.append((MESSAGES, event.message_id, message.left_entry(event)))
     elif isinstance(event, IncidentReported):
         for kind in (event.kind or NONE, reports.ANY):
             entry = reports.last_incident_entry(event, kind)

@@ -5,11 +5,15 @@ It must not know values.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from textwrap import wrap
 from typing import Any
 
+from kpi_windows.documentation import events_of, topics_of
 from kpi_windows.kpi import Kpi, Reading
 from streams.metrics import UNITS, metric_name
+
+_NAME = 11
 
 
 def described(kpi: Kpi) -> dict[str, Any]:
@@ -25,6 +29,8 @@ def described(kpi: Kpi) -> dict[str, Any]:
         "by": list(kpi.readings["default"].all_labels),
         "windows": list(kpi.windows),
         "metric": kpi.metric(),
+        "topics": list(topics_of(kpi.reading())),
+        "events": _plain(events_of(kpi.reading())),
         "definitions": {
             name: _reading(kpi, name, reading) for name, reading in kpi.readings.items()
         },
@@ -43,32 +49,81 @@ def _reading(kpi: Kpi, name: str, reading: Reading) -> dict[str, Any]:
         "by": list(reading.all_labels),
         "windows": list(reading.windows),
         "metric": metric_name(kpi, name),
+        "topics": list(topics_of(reading)),
         "note": reading.note,
     }
 
 
-def in_words(kpi: Kpi) -> Iterator[str]:
-    """Lines for a terminal."""
+def in_words(kpi: Kpi, width: int = 100) -> Iterator[str]:
+    """Lines for a terminal, as wide as that is."""
+    default = kpi.reading()
     yield f"{kpi.title} ({kpi.id})"
-    if kpi.aliases:
-        yield f"  also       {', '.join(kpi.aliases)}"
-    unit = UNITS[kpi.unit.value] or "count"
-    yield f"  unit       {unit}; better: {kpi.better.value}"
-    yield f"  formula    {kpi.formula.words()}"
-    yield f"  by         {', '.join(kpi.readings['default'].all_labels) or '-'}"
-    yield f"  windows    {', '.join(kpi.windows)}"
-    yield f"  metric     {kpi.metric()}"
+    yield from _told("also", ", ".join(kpi.aliases), width)
+    unit = UNITS.get(kpi.unit.value) or kpi.unit.value or "count"
+    yield from _told("unit", f"{unit}; better: {kpi.better.value}", width)
+    yield from _told("meaning", kpi.formula.words(), width)
+    yield from _told("formula", kpi.formula.text(), width)
+    yield from _told("by", _breakdowns(default) or "-", width)
+    for other in default.instead:
+        if other.formula != default.formula:
+            yield from _told("", f"by {', '.join(other.by)}: {other.formula.text()}", width)
+    yield from _told("windows", ", ".join(kpi.windows), width)
+    yield from _told("metric", kpi.metric(), width)
+    yield from _told("topics", ", ".join(topics_of(default)), width)
+    yield from _told("events", _plain(events_of(default)), width)
     if kpi.table:
-        yield f"  table      {', '.join(column.name for column in kpi.table.columns)}"
+        columns = ", ".join(column.name.replace("_", " ") for column in kpi.table.columns)
+        yield from _told("table", f"the foremost rows of {columns}", width)
     if kpi.matures_after:
-        yield f"  ripe       once the window has been over for {kpi.matures_after[:-3]}"
-    if kpi.note:
-        yield f"  note       {kpi.note}"
-    if kpi.source:
-        yield f"  source     {kpi.source}"
-    if len(kpi.readings) > 1:
-        yield "  others, by --definition:"
-        width = max(map(len, kpi.readings))
-        for name, reading in kpi.readings.items():
-            if name != "default":
-                yield f"    {name:<{width}}  {reading.formula.words()}"
+        ripe = f"once the window has been over for {kpi.matures_after.removesuffix('_ms')}"
+        yield from _told("ripe", ripe, width)
+    yield from _told("note", _plain(kpi.note), width)
+    yield from _told("source", kpi.source, width)
+    yield from _others(kpi, "alternative definitions, by --definition", kpi.definitions, width)
+    yield from _others(kpi, "beside it, by --definition", kpi.beside, width)
+
+
+def _told(name: str, text: str, width: int, indent: int = 2) -> list[str]:
+    """A line with a name, as many as it takes; none without a text."""
+    return wrap(
+        text,
+        max(width, 50),
+        initial_indent=f"{'':{indent}}{name:<{_NAME}}",
+        subsequent_indent=" " * (indent + _NAME),
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+
+
+def _others(kpi: Kpi, title: str, names: Iterable[str], width: int) -> Iterator[str]:
+    names = tuple(names)
+    if names:
+        yield ""
+        yield f"  {title}:"
+    default = kpi.reading()
+    for name in names:
+        reading = kpi.reading(name)
+        yield f"    {name}"
+        told = {
+            "meaning": reading.formula.words(),
+            "formula": reading.formula.text(),
+            "metric": kpi.metric(name),
+        }
+        if topics_of(reading) != topics_of(default):
+            told["events"] = _plain(events_of(reading))
+        if reading.all_labels != default.all_labels:
+            told["by"] = _breakdowns(reading) or "-"
+        if reading.windows != kpi.windows:
+            told["windows"] = ", ".join(reading.windows)
+        told["note"] = _plain(reading.note)
+        for each, text in told.items():
+            yield from _told(each, text, width, indent=6)
+
+
+def _breakdowns(reading: Reading) -> str:
+    groups = [reading.by or (), *(other.by for other in reading.instead)]
+    return "; or ".join(", ".join(group) for group in groups if group)
+
+
+def _plain(text: str) -> str:
+    return text.replace("`", "")

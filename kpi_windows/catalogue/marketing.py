@@ -6,6 +6,14 @@ It must not know windows or panes; a KPI is a formula over facts.
 from __future__ import annotations
 
 from kpi_windows.amounts import DistinctCount, Quantile, count, seconds, where_of
+from kpi_windows.catalogue.lists import (
+    EMAIL_CLICK_THROUGH_RATE,
+    EMAIL_OPEN_RATE,
+    NEWSLETTER_SUBSCRIBERS,
+    SMS_SUBSCRIBERS,
+    SUBSCRIBER_GROWTH_RATE,
+    UNSUBSCRIBES,
+)
 from kpi_windows.catalogue.terms import ORIGIN, VISIT_LABELS, visitors, visits
 from kpi_windows.catalogue.traffic import (
     BLOG_TRAFFIC,
@@ -212,6 +220,12 @@ KPIS: tuple[Kpi, ...] = (
     TRAFFIC_SOURCE,
     MOBILE_TRAFFIC,
     DAY_PART_TRAFFIC,
+    NEWSLETTER_SUBSCRIBERS,
+    SMS_SUBSCRIBERS,
+    SUBSCRIBER_GROWTH_RATE,
+    EMAIL_OPEN_RATE,
+    EMAIL_CLICK_THROUGH_RATE,
+    UNSUBSCRIBES,
     CHATS_INITIATED,
     CLICKS,
     AVERAGE_CLICK_THROUGH_RATE,

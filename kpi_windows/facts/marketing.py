@@ -23,6 +23,23 @@ SOCIAL = Fact("social", ("network",), sums=("impressions", "reactions", "comment
 FOLLOWERS = Fact("followers", ("network",), sums=("followers",), level=True)
 """Who follows the shop, by the last count."""
 
+SUBSCRIBER = Fact(
+    "subscriber",
+    ("channel", "list", "segment"),
+    sums=("subscribers", "joined", "left"),
+    level=True,
+)
+"""Who is on a list, and who joined and left it, each at its own time; a change of segment is a
+change of `subscribers` in both, and nothing else."""
+
+MESSAGE = Fact(
+    "message",
+    ("channel", "list", "campaign"),
+    sums=("delivered", "opened", "opened_by_person", "clicked", "left"),
+)
+"""Messages delivered, each to one recipient, and what the recipient did: all at the delivery.
+Who clicked has opened; left: left a list because of the message."""
+
 COUNTED_SUBSCRIBERS = Fact(
     "counted_subscribers", ("channel", "list"), sums=("subscribers",), level=True
 )

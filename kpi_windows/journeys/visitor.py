@@ -15,20 +15,7 @@ from typing import Any, ClassVar
 import msgspec
 
 from kpi_windows.definitions import MINUTE_MS, Definitions
-from kpi_windows.events import (
-    ChatOpened,
-    CheckoutStarted,
-    Event,
-    Heartbeat,
-    LinkClicked,
-    PageViewed,
-    ProductAdded,
-    ProductRemoved,
-    PromotionClicked,
-    PromotionViewed,
-    micros,
-)
-from kpi_windows.facts import NONE, Deltas
+from kpi_windows.facts import Deltas
 from kpi_windows.facts.visits import (
     CATEGORY,
     CHAT,
@@ -44,7 +31,7 @@ from kpi_windows.journeys.attribution import Attribution
 from kpi_windows.journeys.carts import Cart, Carts
 from kpi_windows.journeys.journal import NEVER, Entry
 from kpi_windows.journeys.promotions import Promotions
-from kpi_windows.journeys.words import Known, Labels, join, labels, split
+from kpi_windows.journeys.words import Known, Labels, Seen, labels, page_type, seen
 from kpi_windows.windows import Grid
 
 PAGE_VIEW, LINK, SHOWN, CHOSEN, OPENED_CHAT, BEAT, ADD, REMOVE, CHECKOUT = range(9)
@@ -107,10 +94,10 @@ class VisitorState(msgspec.Struct, array_like=True):
 
 
 _ORDER, _CART, _BLOG, _CHAT, _ENGAGED = 1, 2, 4, 8, 16
-_context_of: Known[tuple[str | None, ...], str] = Known(join)
-_place_of: Known[tuple[str | None, ...], str] = Known(join)
-_parts_of: Known[str, tuple[str, ...]] = Known(split)
+_seen_as: Known[str, Seen] = Known(seen)
+_type_of: Known[str, tuple[str]] = Known(page_type)
 _labels_of: Known[str, tuple[Labels, Labels]] = Known(labels)
+_BLOG_TYPE = ("blog",)
 _NUMBERS = [f"{number:02d}" for number in range(24)]
 
 
@@ -129,8 +116,8 @@ class VisitorRules:
         self._visitor = deltas.adder(VISITOR)
         self._day_part = deltas.adder(DAY_PART)
         self._page_times = deltas.cells[PAGE_TIME.name]
-        self._page = deltas.adder(PAGE)
-        self._category = deltas.adder(CATEGORY)
+        self._pages = deltas.cells[PAGE.name]
+        self._categories = deltas.cells[CATEGORY.name]
         self._click = deltas.adder(CLICK)
         self._chat = deltas.adder(CHAT)
         self._contact = deltas.adder(CONTACT_PAGE)
@@ -158,7 +145,7 @@ class VisitorRules:
             cell = self._start(state, entry, sign)
             marks = 0
         else:
-            cell = self._cell(state)
+            cell = self._visits[state.minute_ms, _labels_of[state.context][state.is_new]]
             if state.events == 1 == state.pages:
                 cell[_BOUNCES] -= sign
             if at_ms > last_ms:
@@ -174,8 +161,7 @@ class VisitorRules:
                     state.bucket = bucket
             page_ms = state.page_ms
             if page_ms:
-                page_type = _parts_of[state.page][1] or NONE
-                spent = self._page_times[page_ms - page_ms % MINUTE_MS, (page_type,)]
+                spent = self._page_times[page_ms - page_ms % MINUTE_MS, _type_of[state.page]]
                 if state.page_open:
                     spent[1] += sign * (at_ms - page_ms)
                     state.page_open = False
@@ -246,32 +232,32 @@ class VisitorRules:
 
     def _step_page(self, state: VisitorState, entry: Entry, sign: int, cell: Any) -> None:
         at_ms, place = entry[0], entry[4]
-        page, page_type, category = _parts_of[place]
-        page = page or page_type or NONE
+        page, of_page, category, of_category = _seen_as[place]
+        of_type = _type_of[place]
         state.pages += 1
         cell[_PAGE_VIEWS] += sign
         state.page_ms = state.last_page_ms = at_ms
         state.page = state.last_page = place
         state.page_open = True
-        self._page_times[at_ms - at_ms % MINUTE_MS, (page_type or NONE,)][0] += sign
-        if page_type == "blog" and not state.marks & _BLOG:
+        self._page_times[at_ms - at_ms % MINUTE_MS, of_type][0] += sign
+        if of_type == _BLOG_TYPE and not state.marks & _BLOG:
             state.marks |= _BLOG
             cell[_SAW_BLOG] += sign
-        seen = state.seen.get(page, 0)
-        if not seen & 1 and (seen or len(state.seen) < SEEN_PAGES):
-            state.seen[page] = seen | 1
-            of_page = self._page(state.start_ms, page)
-            of_page[0] += sign
-            if seen:
-                of_page[1] += sign
+        before = state.seen.get(page, 0)
+        if not before & 1 and (before or len(state.seen) < SEEN_PAGES):
+            state.seen[page] = before | 1
+            page_cell = self._pages[state.minute_ms, of_page]
+            page_cell[0] += sign
+            if before:
+                page_cell[1] += sign
             if state.marks & _ORDER:
-                of_page[2] += sign
+                page_cell[2] += sign
         if category and category not in state.categories and len(state.categories) < SEEN_PAGES:
             state.categories.append(category)
-            of_category = self._category(state.start_ms, category)
-            of_category[0] += sign
+            category_cell = self._categories[state.minute_ms, of_category]
+            category_cell[0] += sign
             if state.marks & _ORDER:
-                of_category[1] += sign
+                category_cell[1] += sign
 
     def _step_click(self, state: VisitorState, entry: Entry, sign: int) -> None:
         page = entry[4]
@@ -281,7 +267,7 @@ class VisitorRules:
             return
         state.seen[page] = marks | 2
         if marks & 1:
-            self._page(state.start_ms, page)[1] += sign
+            self._pages[state.minute_ms, (page,)][1] += sign
 
     def _step_promotion(self, state: VisitorState, entry: Entry, sign: int) -> None:
         self._promotions.step(state, entry, sign, clicked=entry[1] == CHOSEN)
@@ -317,9 +303,9 @@ class VisitorRules:
             cell[_CONVERTED] += sign
             for page, marks in state.seen.items():
                 if marks & 1:
-                    self._page(state.start_ms, page)[2] += sign
+                    self._pages[state.minute_ms, (page,)][2] += sign
             for category in state.categories:
-                self._category(state.start_ms, category)[1] += sign
+                self._categories[state.minute_ms, (category,)][1] += sign
         self._attribution.order(state, entry, sign)
         state.carts = self._carts.order(state.carts, entry[4], entry[0], entry[5], sign)
 
@@ -337,62 +323,10 @@ class VisitorRules:
 
     def _step_contact(self, state: VisitorState, entry: Entry, sign: int) -> None:
         if state.last_page_ms and entry[0] - state.last_page_ms <= self._contact_page_ms:
-            page, page_type, _ = _parts_of[state.last_page]
-            self._contact(entry[0], page or page_type or NONE, entry[3])[0] += sign
+            self._contact(entry[0], _seen_as[state.last_page][0], entry[3])[0] += sign
 
 
 def _forget(state: VisitorState) -> None:
     blank = VisitorState(hashed=state.hashed)
     for name in VisitorState.__struct_fields__:
         setattr(state, name, getattr(blank, name))
-
-
-def page_entry(event: PageViewed, at_ms: int) -> Entry:
-    """The entry of the commonest event."""
-    return (
-        at_ms,
-        PAGE_VIEW,
-        event.event_id or "",
-        _context_of[event.source, event.medium, event.campaign, event.device],
-        _place_of[event.page, event.page_type, event.category],
-    )
-
-
-def _visit_entry(kind: int, topic: str, event: Any, *more: str | int) -> Entry:
-    event_id = event.event_id
-    return (
-        event.timestamp,
-        kind,
-        topic + event_id if event_id else "",
-        _context_of[event.source, event.medium, event.campaign, event.device],
-        *more,
-    )
-
-
-def _cart_entry(kind: int, event: Any, definitions: Definitions) -> Entry:
-    value = 0
-    if kind != CHECKOUT:
-        rate = definitions.rate_at(event.currency, event.timestamp)
-        value = round(micros(event.price * event.quantity) * rate) if rate is not None else 0
-    return _visit_entry(kind, "\x00cart", event, event.cart_id or "", value)
-
-
-def entry_of(event: Event, definitions: Definitions) -> Entry:
-    """The entry of an event whose key is the visitor."""
-    if isinstance(event, PageViewed):
-        return page_entry(event, event.timestamp)  # type: ignore[arg-type]
-    if isinstance(event, LinkClicked):
-        return _visit_entry(LINK, "", event, event.page or NONE, event.place)
-    if isinstance(event, PromotionViewed | PromotionClicked):
-        kind = SHOWN if isinstance(event, PromotionViewed) else CHOSEN
-        return _visit_entry(kind, "", event, event.promotion_id or NONE)
-    if isinstance(event, ChatOpened):
-        return _visit_entry(OPENED_CHAT, "", event, event.page_type or NONE)
-    if isinstance(event, Heartbeat):
-        return _visit_entry(BEAT, "", event)
-    if isinstance(event, ProductAdded):
-        return _cart_entry(ADD, event, definitions)
-    if isinstance(event, ProductRemoved):
-        return _cart_entry(REMOVE, event, definitions)
-    assert isinstance(event, CheckoutStarted)
-    return _cart_entry(CHECKOUT, event, definitions)

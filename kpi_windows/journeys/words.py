@@ -1,7 +1,7 @@
 """Texts that repeat in every event: each combination is kept once, as one text.
 
 Entries and states hold these, so that they stay small and pack and compare fast.  It must not
-know what the texts are for, but for the labels of a visit.
+know what the texts are for, but for the labels of a visit and of what it sees.
 """
 
 from __future__ import annotations
@@ -13,6 +13,8 @@ from kpi_windows.facts import NONE
 from kpi_windows.mediums import medium_of
 
 Labels = tuple[str, str, str, str, str]
+Seen = tuple[str, tuple[str], str, tuple[str]]
+"""A page and the labels of its fact, a category and the labels of its; both may be empty."""
 
 _K = TypeVar("_K")
 _V = TypeVar("_V")
@@ -51,3 +53,15 @@ def labels(context: str) -> tuple[Labels, Labels]:
     source, medium, campaign, device = split(context) if context else ("", "", "", "")
     told = (source or "direct", medium_of(source, medium), campaign or NONE, device or NONE)
     return (*told, "returning"), (*told, "new")
+
+
+def seen(place: str) -> Seen:
+    """What a visit sees at a joined (page, page type, category); a page without a name is its type."""
+    page, kind, category = split(place)
+    page = page or kind or NONE
+    return page, (page,), category, (category,)
+
+
+def page_type(place: str) -> tuple[str]:
+    """The labels of the time spent at a joined (page, page type, category)."""
+    return (split(place)[1] or NONE,)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 
 import click
 
@@ -13,7 +14,7 @@ from streams.settings import Settings
 @click.command(
     "kpis",
     epilog=examples(
-        "kpi kpis                          all, by group",
+        "kpi kpis                          all, by group, with their names in the guide",
         "kpi kpis conversion_rate          what it means, how it is computed, what it takes",
         "kpi kpis Conversieratio           by any of its names",
         "kpi kpis --format json",
@@ -33,10 +34,15 @@ def command(settings: Settings, name: str | None, form: str) -> None:
         click.echo(json.dumps(told, indent=1, ensure_ascii=False))
         return
     if name:
-        click.echo("\n".join(in_words(find(name))))
+        click.echo("\n".join(in_words(find(name), shutil.get_terminal_size().columns)))
         return
     width = max(map(len, catalogue))
+    titles = max(len(kpi.title) for kpi in catalogue.values())
     for group, kpis in catalogue.groups.items():
         click.secho(group, bold=True)
         for kpi in kpis:
-            click.echo(f"  {kpi.id:<{width}}  {kpi.title}")
+            line = f"  {kpi.id:<{width}}  {kpi.title:<{titles}}  {', '.join(kpi.aliases[:1])}"
+            click.echo(line.rstrip())
+    click.echo(
+        "\n`kpi kpis NAME` explains one, by its id, its title or the guide's name.", err=True
+    )

@@ -21,9 +21,10 @@ from kpi_windows.definitions import HOUR_MS, MINUTE_MS, Definitions, Rate
 from kpi_windows.engine import FORWARDED, OUTCOMES, Cut, DefinitionsChanged, Record, Shard
 from kpi_windows.keys import partition_of
 from kpi_windows.view import View
-from tests.oracle.drive import MAIN
 from tests.oracle.spoil import HOSTILE
 
+MAIN = ("clickstream", "carts", "orders", "tickets")
+"""The topics of a shop that sells and serves."""
 T0 = 1_709_596_800_000
 LATE_MS = 10 * MINUTE_MS
 SKEW_MS = 5 * MINUTE_MS

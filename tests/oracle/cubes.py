@@ -138,6 +138,21 @@ CUBES: dict[str, Cube] = {
     ),
     "flow": Cube("flow", (), _sums("opened", "resolved", "reopened", "escalations")),
     "contact": Cube("contacts", ("product",), {"customers": "count(DISTINCT customer)"}),
+    "list": Cube("list_changes", ("channel", "list", "segment"), _sums("joined", "gone")),
+    "list_start": Cube(
+        "list_changes", ("channel", "list", "segment"), _sums("subscribers"), _BEFORE_START
+    ),
+    "list_end": Cube(
+        "list_changes", ("channel", "list", "segment"), _sums("subscribers"), _BEFORE_END
+    ),
+    "reported": Cube("reported", ("channel", "list"), _sums("subscribers")),
+    "reported_start": Cube("reported", ("channel", "list"), _sums("subscribers"), _BEFORE_START),
+    "reported_end": Cube("reported", ("channel", "list"), _sums("subscribers"), _BEFORE_END),
+    "mailing": Cube(
+        "mailings",
+        ("channel", "list", "campaign"),
+        _sums("delivered", "opened", "opened_by_person", "clicked", "gone"),
+    ),
     "rating": Cube(
         "ratings",
         ("channel",),

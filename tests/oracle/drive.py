@@ -18,8 +18,8 @@ from kpi_windows.keys import partition_of
 from kpi_windows.view import View
 from tests.oracle.log import Accepted
 
-MAIN = ("clickstream", "carts", "orders", "tickets")
-"""The topics of a shop that sells and serves."""
+MAIN = ("clickstream", "carts", "orders", "tickets", "marketing")
+"""The topics of a shop that sells, serves and advertises."""
 
 
 class Sent(NamedTuple):
@@ -76,11 +76,11 @@ class Drive:
         log = self.logs[partition, sent.topic]
         log.append(Record(len(log), sent.arrival_ms, sent.key, sent.value))
 
-    def send_clocks(self, at_ms: int) -> None:
-        """Brings time to an instant in all partitions."""
+    def send_clocks(self, at_ms: int, topics: Sequence[str] = ()) -> None:
+        """Brings time to an instant in all partitions, in some topics or all."""
         clock = msgspec.json.encode({"type": "clock", "timestamp": at_ms})
         for partition in range(self.partitions):
-            for topic in self.topics:
+            for topic in topics or self.topics:
                 self.append(partition, Sent(topic, b"", clock, at_ms))
 
     # ------------------------------------------------------------------ the worker's part

@@ -174,6 +174,24 @@ def _contacts(channel: str) -> dict[str, Formula]:
     }
 
 
+def _subscribers(channel: str) -> dict[str, Formula]:
+    return {
+        "default": _sum("list_end", "subscribers", channel=channel),
+        "reported": _sum("reported_end", "subscribers", channel=channel),
+        "joined": _sum("list", "joined", channel=channel),
+        "left": _sum("list", "gone", channel=channel),
+    }
+
+
+def _emailed(over: str, under: str) -> Formula:
+    return _ratio(_sum("mailing", over, channel="email"), _sum("mailing", under, channel="email"))
+
+
+def _machine_share(q: Asked) -> Answer:
+    opened = q.get("mailing", "opened", channel="email")
+    return opened - q.get("mailing", "opened_by_person", channel="email"), opened
+
+
 def _peak(column: str) -> Formula:
     return lambda q: Series.of(q.sums.peak(column, q.window))
 
@@ -322,6 +340,33 @@ KPIS: dict[str, dict[str, Formula]] = {
             q.get("day_part", "visits"),
             q.whole("weekday", "hour").get("day_part", "visits"),
         ),
+    },
+    "newsletter_subscribers": _subscribers("email"),
+    "sms_subscribers": _subscribers("sms"),
+    "subscriber_growth_rate": {
+        "default": lambda q: (
+            q.get("list", "joined") - q.get("list", "gone"),
+            q.get("list_start", "subscribers"),
+        ),
+        "reported": _ratio(_sum("reported", "subscribers"), _sum("reported_start", "subscribers")),
+    },
+    "email_open_rate": {
+        "default": _emailed("opened", "delivered"),
+        "by_person": _emailed("opened_by_person", "delivered"),
+        "delivered": _sum("mailing", "delivered", channel="email"),
+        "opened": _sum("mailing", "opened", channel="email"),
+        "machine_share": _machine_share,
+    },
+    "email_click_through_rate": {
+        "default": _emailed("clicked", "opened"),
+        "of_delivered": _emailed("clicked", "delivered"),
+        "of_opened_by_person": _emailed("clicked", "opened_by_person"),
+        "clicked": _sum("mailing", "clicked", channel="email"),
+    },
+    "unsubscribes": {
+        "default": _sum("list", "gone"),
+        "rate": _ratio(_sum("list", "gone"), _sum("list_start", "subscribers")),
+        "of_delivered": _ratio(_sum("mailing", "gone"), _sum("mailing", "delivered")),
     },
     "chats_initiated": {
         "default": _sum("chat", "chats"),

@@ -169,6 +169,8 @@ def _key(event: dict[str, Any]) -> str:
         return str(event["ticket_id"])
     if kind.startswith(("subscription_", "customer_")):
         return str(event["customer_id"])
+    if kind == "subscribers_counted":
+        return f"{kind} {event.get('list', 'newsletter')}"
     for name in _MARKETING_KEYS:
         if name in event and not kind.startswith("order"):
             return f"{name} {event[name]}" if name in _SHARED else f"{kind} {event[name]}"

@@ -43,6 +43,8 @@ class Style:
     customers: int = 4
     tickets: int = 6
     orders: int = 12
+    subscribers: int = 5
+    messages: int = 8
     refunds: int = 10
     events: int = 300
     grain_ms: int = MINUTE_MS
@@ -62,6 +64,7 @@ def shop(zone: str, *, quick: bool = False, lateness_ms: int = 10 * MINUTE_MS) -
             "new_again_ms": 30 * HOUR_MS,
             "lost_ms": 20 * HOUR_MS,
             "cart_kept_ms": 5 * HOUR_MS,
+            "message_kept_ms": 3 * HOUR_MS,
             "ticket_ages_ms": (HOUR_MS, 6 * HOUR_MS),
             "default_targets": Targets(10 * MINUTE_MS, 3 * HOUR_MS),
         }
@@ -99,9 +102,17 @@ class Maker:
         """All records in order of arrival."""
         chance, style = self.chance, self.style
         told: list[tuple[int, int, Sent]] = []
-        makers = (self.click, self.cart, self.order, self.subscription, self.ticket)
+        shares = {
+            self.click: 8.0,
+            self.cart: 4.0,
+            self.order: 3.0,
+            self.subscription: 0.5,
+            self.ticket: 5.0,
+            self.on_list: 2.0,
+            self.message: 3.0,
+        }
         for _ in range(style.events):
-            make = chance.choices(makers, (8, 4, 3, 0.5, 5))[0]
+            make = chance.choices(tuple(shares), tuple(shares.values()))[0]
             topic, key, event = make()
             self._mark(topic, key, event)
             value = json.dumps(event).encode()
@@ -109,7 +120,8 @@ class Maker:
             late = chance.random() < style.late
             arrival_ms = at_ms + (chance.randint(0, style.lateness_ms) if late else 0)
             told.append((arrival_ms, len(told), Sent(topic, key.encode(), value, arrival_ms)))
-            if event.get("event_id") and chance.random() < style.duplicates:
+            counts = not (event.get("is_bot") or event.get("is_test"))
+            if event.get("event_id") and counts and chance.random() < style.duplicates:
                 again_ms = arrival_ms + chance.randint(0, 2 * style.lateness_ms)
                 told.append((again_ms, len(told), Sent(topic, key.encode(), value, again_ms)))
         return [sent for _, _, sent in sorted(told, key=lambda each: each[:2])]
@@ -348,3 +360,36 @@ class Maker:
             score = self.chance.randint(low, high)
             return {"survey": survey, "score": score, "channel": self.maybe("email"), **scale}
         return {}
+
+    def on_list(self) -> tuple[str, str, dict[str, Any]]:
+        """Somebody joins or leaves a list, or its subscribers are counted."""
+        channel, list_ = self.maybe("email", "sms"), self.maybe("tips", "", share=0.5)
+        kind = self.chance.choices(("joined", "left", "counted"), (5, 4, 2))[0]
+        fields: dict[str, Any] = {"channel": channel}
+        if kind == "counted":
+            name = list_ or "newsletter"
+            fields |= {"list": list_ or None, "subscribers": self.chance.randrange(5)}
+            return "marketing", name, self.event("subscribers_counted", self.time(name), **fields)
+        subscriber = f"s{self.chance.randrange(self.style.subscribers)}"
+        message = f"m{self.chance.randrange(self.style.messages)}"
+        at_ms = self.time(message if kind == "left" and self.chance.random() < 0.5 else subscriber)
+        fields |= {"subscriber_id": subscriber, "list": list_}
+        if kind == "joined":
+            fields["segment"] = self.maybe("vip", "lost", "", share=0.5)
+        else:
+            fields["message_id"] = self.maybe(message)
+        return "marketing", subscriber, self.event(f"subscriber_{kind}", at_ms, **fields)
+
+    def message(self) -> tuple[str, str, dict[str, Any]]:
+        """Something about a message."""
+        message = f"m{self.chance.randrange(self.style.messages)}"
+        at_ms = self.time(message)
+        kind = self.chance.choices(("delivered", "opened", "clicked"), (5, 4, 2))[0]
+        fields: dict[str, Any] = {"message_id": message}
+        if kind == "delivered":
+            fields["channel"] = self.maybe("email", "email", "sms")
+            fields["campaign"] = self.maybe("spring", "sale", "")
+            fields["list"] = self.maybe("newsletter", "tips", share=0.5)
+        elif kind == "opened":
+            fields["by_machine"] = self.maybe(True, False)
+        return "marketing", message, self.event(f"message_{kind}", at_ms, **fields)

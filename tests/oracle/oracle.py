@@ -9,7 +9,7 @@ import duckdb
 
 from kpi_windows.definitions import Definitions
 from kpi_windows.windows import Grid
-from tests.oracle import carts, customers, orders, tickets, visits
+from tests.oracle import carts, customers, lists, orders, tickets, visits
 from tests.oracle.cubes import Number, Series, Sums, Values
 from tests.oracle.kpis import KPIS, Asked
 from tests.oracle.log import Accepted, read
@@ -71,6 +71,7 @@ class Oracle:
         orders.make(self.db, log, definitions)
         customers.make(self.db, log, definitions, told)
         tickets.make(self.db, log, definitions, told)
+        lists.make(self.db, log, definitions)
         grid, zone = Grid(definitions.zone), definitions.zone
         self.windows: dict[str, tuple[Window, Window, Window]] = {}
         for name in windows:

@@ -11,8 +11,10 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
+from kpi_windows.catalogue import CATALOGUE
 from streams.cli import main
 from streams.cli.base import COMMANDS
+from streams.explain import in_words
 from tests.streams.visible import NOON_MS, page, served, small_shop, whole_of, write_lines
 
 SHOWN = [name for name, does in COMMANDS.items() if does]
@@ -86,7 +88,8 @@ def test_what_fails_exits_with_1_and_says_what_to_do(tmp_path: Path) -> None:
         (["query", "visits", "--url", nobody], "expected http://"),
         (["compute", "e.jsonl", "--kpi", "visitz"], "no KPI 'visitz'; did you mean"),
         (["compute", "e.jsonl", "--kpi", "visits", "--by", "team"], "not broken down by team"),
-        (["kpis", "visitz"], "did you mean"),
+        (["kpis", "visitz"], "did you mean 'visits'?"),
+        (["kpis", "Kosten van"], "did you mean 'Kosten van verkochte goederen'?"),
         (["topics", "--bootstrap-servers", nobody], "No Kafka broker answers at"),
         (["feed", "e.jsonl", "--bootstrap-servers", nobody], "no broker answers at"),
         (["worker", "--config", "none.toml"], "there is no such file"),
@@ -186,9 +189,44 @@ def test_query_asks_a_running_exporter_the_same_question(tmp_path: Path) -> None
 def test_kpis_are_listed_and_explained() -> None:
     assert "bounce_rate" in kpi("kpis").output
     told = kpi("kpis", "Conversieratio").output
-    assert "visits with an order / visits" in told
-    assert "kpi_conversion_rate_ratio" in told
-    assert json.loads(kpi("kpis", "visits", "--format", "json").output)["id"] == "visits"
+    for line in (
+        "Conversion rate (conversion_rate)",
+        "  unit       0..1; better: higher",
+        "  meaning    visits with an order / visits",
+        "  formula    visit.converted / visit.visits",
+        "  by         source, medium, campaign, device, visitor; or page; or category",
+        "             by page: page.converted / page.visits",
+        "  metric     kpi_conversion_rate_ratio",
+        "  topics     clickstream, carts, orders",
+        "  alternative definitions, by --definition:",
+        "    buyers",
+        "      formula    visitor.buyers / visitor.seen",
+        "      metric     kpi_conversion_rate_buyers_ratio",
+    ):
+        assert f"\n{line}\n" in f"\n{told}", line
+    assert "note       The order counts at the start of its visit." in told
+    asked = json.loads(kpi("kpis", "visits", "--format", "json").output)
+    assert asked["id"] == "visits"
+    assert asked["topics"] == ["clickstream", "carts", "orders"]
+
+
+def test_every_kpi_says_all_that_one_asks_about_it() -> None:
+    told = json.loads(kpi("kpis", "--format", "json").output)
+    assert {each["id"] for each in told} >= set(CATALOGUE)
+    for each in told:
+        assert each["topics"], each["id"]
+        assert each["events"], each["id"]
+        assert all(reading["topics"] for reading in each["definitions"].values()), each["id"]
+    for each in CATALOGUE.values():
+        lines = list(in_words(each, 80))
+        # only a formula without blanks may be wider
+        assert all(len(line) <= 80 or " " not in line.strip() for line in lines), each.id
+        named = {line.split()[0] for line in lines[1:] if line.startswith("  ")}
+        wanted = {"also", "unit", "meaning", "formula", "by", "windows", "metric", "topics"}
+        assert wanted | {"events"} <= named, each.id
+        for name in {**each.definitions, **each.beside}:
+            assert f"    {name}" in lines
+            assert any(line.endswith(each.metric(name)) for line in lines)
 
 
 def test_simulate_prints_what_compute_reads(tmp_path: Path) -> None:

@@ -27,7 +27,10 @@ ROWS = {
         customer_lifetime_value revenue_per_visitor churn_rate""",
     "marketing": """
         visits new_vs_returning_visitors time_on_site bounce_rate pages_per_visit
-        average_visit_duration traffic_source mobile_traffic day_part_traffic chats_initiated
+        average_visit_duration traffic_source mobile_traffic day_part_traffic
+        newsletter_subscribers sms_subscribers subscriber_growth_rate
+        email_open_rate email_click_through_rate unsubscribes
+        chats_initiated
         clicks average_click_through_rate ppc_traffic blog_traffic""",
     "service": """
         csat nps hit_rate service_emails service_calls service_chats service_social

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from kpi_windows.decoding import decode
 from kpi_windows.definitions import DAY_MS, HOUR_MS, MINUTE_MS, Definitions
 from kpi_windows.facts import Deltas
-from kpi_windows.journeys import visitor
+from kpi_windows.journeys import clicks, visitor
 from kpi_windows.journeys.journal import Entry, Journals
 from kpi_windows.journeys.visitor import VisitorRules
 from kpi_windows.windows import Grid
@@ -32,7 +32,7 @@ def event(type_: str, at: float, **fields: Any) -> Entry:
     )
     raw = {"type": type_, "timestamp": T0 + int(at * MINUTE_MS), "visitor_id": "v", **fields}
     (made,) = decode(topic, [json.dumps(raw).encode()])
-    return visitor.entry_of(made, DEFINITIONS)  # type: ignore[arg-type]
+    return clicks.entry_of(made, DEFINITIONS)  # type: ignore[arg-type]
 
 
 def page(at: float, **fields: Any) -> Entry:

@@ -1,0 +1,91 @@
+"""Events whose key is the visitor, as entries of its journal.
+
+It must not know what they bring about.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from kpi_windows.definitions import Definitions
+from kpi_windows.events import (
+    ChatOpened,
+    CheckoutStarted,
+    Event,
+    Heartbeat,
+    LinkClicked,
+    PageViewed,
+    ProductAdded,
+    ProductRemoved,
+    PromotionClicked,
+    PromotionViewed,
+    micros,
+)
+from kpi_windows.facts import NONE
+from kpi_windows.journeys.journal import Entry
+from kpi_windows.journeys.visitor import (
+    ADD,
+    BEAT,
+    CHECKOUT,
+    CHOSEN,
+    LINK,
+    OPENED_CHAT,
+    PAGE_VIEW,
+    REMOVE,
+    SHOWN,
+)
+from kpi_windows.journeys.words import Known, join
+
+_context_of: Known[tuple[str | None, ...], str] = Known(join)
+_place_of: Known[tuple[str | None, ...], str] = Known(join)
+
+
+def page_entry(event: PageViewed, at_ms: int) -> Entry:
+    """The entry of the commonest event."""
+    return (
+        at_ms,
+        PAGE_VIEW,
+        event.event_id or "",
+        _context_of[event.source, event.medium, event.campaign, event.device],
+        _place_of[event.page, event.page_type, event.category],
+    )
+
+
+def _visit_entry(kind: int, topic: str, event: Any, *more: str | int) -> Entry:
+    event_id = event.event_id
+    return (
+        event.timestamp,
+        kind,
+        topic + event_id if event_id else "",
+        _context_of[event.source, event.medium, event.campaign, event.device],
+        *more,
+    )
+
+
+def _cart_entry(kind: int, event: Any, definitions: Definitions) -> Entry:
+    value = 0
+    if kind != CHECKOUT:
+        rate = definitions.rate_at(event.currency, event.timestamp)
+        value = round(micros(event.price * event.quantity) * rate) if rate is not None else 0
+    return _visit_entry(kind, "\x00cart", event, event.cart_id or "", value)
+
+
+def entry_of(event: Event, definitions: Definitions) -> Entry:
+    """The entry of an event whose key is the visitor."""
+    if isinstance(event, PageViewed):
+        return page_entry(event, event.timestamp)  # type: ignore[arg-type]
+    if isinstance(event, LinkClicked):
+        return _visit_entry(LINK, "", event, event.page or NONE, event.place)
+    if isinstance(event, PromotionViewed | PromotionClicked):
+        kind = SHOWN if isinstance(event, PromotionViewed) else CHOSEN
+        return _visit_entry(kind, "", event, event.promotion_id or NONE)
+    if isinstance(event, ChatOpened):
+        return _visit_entry(OPENED_CHAT, "", event, event.page_type or NONE)
+    if isinstance(event, Heartbeat):
+        return _visit_entry(BEAT, "", event)
+    if isinstance(event, ProductAdded):
+        return _cart_entry(ADD, event, definitions)
+    if isinstance(event, ProductRemoved):
+        return _cart_entry(REMOVE, event, definitions)
+    assert isinstance(event, CheckoutStarted)
+    return _cart_entry(CHECKOUT, event, definitions)
