@@ -43,8 +43,8 @@ class Style:
     customers: int = 4
     tickets: int = 6
     orders: int = 12
-    subscribers: int = 5
-    messages: int = 8
+    subscribers: int = 3
+    messages: int = 6
     refunds: int = 10
     events: int = 300
     grain_ms: int = MINUTE_MS
@@ -54,6 +54,8 @@ class Style:
     duplicates: float = 0.1
     without_id: float = 0.15
     tests: float = 0.03
+    only: tuple[str, ...] = ()
+    """What it is about, by the names of the maker's methods; empty: everything."""
 
 
 def shop(zone: str, *, quick: bool = False, lateness_ms: int = 10 * MINUTE_MS) -> Definitions:
@@ -111,6 +113,8 @@ class Maker:
             self.on_list: 2.0,
             self.message: 3.0,
         }
+        if style.only:
+            shares = {make: share for make, share in shares.items() if make.__name__ in style.only}
         for _ in range(style.events):
             make = chance.choices(tuple(shares), tuple(shares.values()))[0]
             topic, key, event = make()
@@ -363,7 +367,7 @@ class Maker:
 
     def on_list(self) -> tuple[str, str, dict[str, Any]]:
         """Somebody joins or leaves a list, or its subscribers are counted."""
-        channel, list_ = self.maybe("email", "sms"), self.maybe("tips", "", share=0.5)
+        channel, list_ = self.maybe("email", "sms", share=0.5), self.maybe("tips", "", share=0.3)
         kind = self.chance.choices(("joined", "left", "counted"), (5, 4, 2))[0]
         fields: dict[str, Any] = {"channel": channel}
         if kind == "counted":
