@@ -5,6 +5,7 @@ It must not know Kafka; a changelog is a mapping of bytes to bytes.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
@@ -33,10 +34,12 @@ def pane_key(fact: str, level: int, start_ms: int, labels: tuple[str, ...]) -> b
     return _encode((fact, level, start_ms, *labels))
 
 
-def parse_pane_key(key: bytes) -> tuple[Fact, int, int, tuple[str, ...]]:
-    """The reverse of `pane_key`; KeyError for a fact that this version doesn't know."""
+def parse_pane_key(
+    key: bytes, facts: Mapping[str, Fact] = FACTS
+) -> tuple[Fact, int, int, tuple[str, ...]]:
+    """The reverse of `pane_key`; KeyError for a fact that is none of `facts`."""
     fact, level, start_ms, *labels = _decode_key(key)
-    return FACTS[fact], level, start_ms, tuple(labels)
+    return facts[fact], level, start_ms, tuple(labels)
 
 
 class Checkpoint(msgspec.Struct, kw_only=True):

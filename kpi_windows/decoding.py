@@ -22,7 +22,6 @@ from kpi_windows.events import (
     to_ms,
 )
 
-
 AT_ONCE = 256
 """Events decoded together: few enough to be in the processor's cache when they are counted."""
 

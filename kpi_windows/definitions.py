@@ -36,6 +36,24 @@ class Targets:
 
 
 @dataclass(frozen=True)
+class Measure:
+    """A number of the shop's own: events of some types, counted, summed up or told apart."""
+
+    name: str
+    events: tuple[str, ...]
+    """Types of events."""
+    kind: str = "count"
+    """`count`, `sum` or `distinct`."""
+    of: str = ""
+    """The field that is summed up or told apart; for a sum, fields with `*` between them."""
+    where: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    """Field -> the values, as text, that count."""
+    labels: tuple[tuple[str, str], ...] = ()
+    """Label -> the field that gives its value."""
+    title: str = ""
+
+
+@dataclass(frozen=True)
 class Definitions:
     """All decisions of a shop, with sane defaults.
 
@@ -100,6 +118,9 @@ class Definitions:
     day_panes_ms: int = 800 * DAY_MS
     pair_panes_ms: int = 100 * DAY_MS
     """Days of product pairs and sequences."""
+
+    measures: tuple[Measure, ...] = ()
+    """The shop's own; a new or changed one has values from then on, and needs no replay."""
 
     def lateness_of(self, topic: str) -> int:
         """How far behind the watermark an event of this topic may be."""

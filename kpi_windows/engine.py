@@ -13,15 +13,17 @@ from collections.abc import Collection, Mapping, Sequence
 from operator import attrgetter
 from typing import Any, NamedTuple
 
-from kpi_windows import routes
-from kpi_windows.codec import CHECKPOINT, FORMAT, Checkpoint, pack_checkpoint, unpack_checkpoint
+from kpi_windows import measuring, routes
+from kpi_windows.codec import CHECKPOINT, Checkpoint, pack_checkpoint, unpack_checkpoint
+from kpi_windows.compatibility import refuse_changed, since_ms
 from kpi_windows.decoding import AT_ONCE, Rejected, decode
 from kpi_windows.definitions import HOUR_MS, Definitions
 from kpi_windows.events import TOPICS, Clock, Event, PageViewed
-from kpi_windows.facts import FACTS, Deltas
+from kpi_windows.facts import Deltas
 from kpi_windows.forwarding import AT, STRAY, Forward, Forwarding, read
 from kpi_windows.journeys.clicks import entry_of, page_entry
 from kpi_windows.journeys.journal import Entry
+from kpi_windows.measures import facts_of
 from kpi_windows.rollup import Change, Panes
 from kpi_windows.sketches import hash64
 from kpi_windows.table import MANY, Table
@@ -68,10 +70,6 @@ class Cut(NamedTuple):
     checkpoint: bytes
 
 
-class DefinitionsChanged(Exception):  # noqa: N818  # it says what happened, as Rejected does
-    """The state was made under other definitions; only a replay can go on from here."""
-
-
 class Shard:
     """The state of one partition; `topics` are those that the shop uses."""
 
@@ -86,7 +84,9 @@ class Shard:
         self.positions: dict[str, int] = {}
         self._definitions = definitions
         self._forwarding = Forwarding(partition, partitions)
-        self._deltas = Deltas()
+        facts = facts_of(definitions)
+        self._deltas = Deltas(facts)
+        self._measure = measuring.steps_of(definitions, self._deltas)
         grid = Grid(definitions.zone)
         self._panes = Panes(definitions, grid)
         self._watermark = Watermark(topics, definitions.idle_ms)
@@ -106,8 +106,9 @@ class Shard:
         self._counts[FORWARDED] = self._forwarding.counts
         self._newest_arrival_ms = 0
         self._sequence = 0
-        self._since_ms = dict.fromkeys(FACTS, 0)
+        self._since_ms = dict.fromkeys(facts, 0)
         self._changed = False
+        self._measures_clicks = not self._measure.keys().isdisjoint(TOPICS[CLICKSTREAM])
         self._now_ms = 0
 
     @property
@@ -145,17 +146,7 @@ class Shard:
             table.loaded()
 
     def _load_checkpoint(self, checkpoint: Checkpoint) -> None:
-        if checkpoint.format != FORMAT:
-            raise DefinitionsChanged(
-                f"the state of partition {self.partition} has format {checkpoint.format}, this "
-                f"version writes {FORMAT}: run the version that wrote it, or start a new app id "
-                "and replay"
-            )
-        if checkpoint.fingerprint != self._definitions.fingerprint():
-            raise DefinitionsChanged(
-                f"the state of partition {self.partition} was made under other definitions (zone, "
-                "currency, gaps, targets …): restore those, or start a new app id and replay"
-            )
+        refuse_changed(checkpoint, self._definitions, self.partition)
         self._sequence = checkpoint.sequence
         self.positions = dict(checkpoint.positions)
         self._watermark.heard_ms = dict(checkpoint.heard_ms)
@@ -165,8 +156,7 @@ class Shard:
         self._newest_arrival_ms = checkpoint.newest_arrival_ms
         for topic, outcomes in checkpoint.counts.items():
             self._counts.setdefault(topic, {}).update(outcomes)
-        begin_ms = checkpoint.watermark_ms or 0
-        self._since_ms = {fact: checkpoint.since_ms.get(fact, begin_ms) for fact in FACTS}
+        self._since_ms = since_ms(checkpoint, frozenset(self._since_ms))
 
     # ------------------------------------------------------------------ events
 
@@ -207,7 +197,7 @@ class Shard:
         oldest_ms = at_ms - lateness_ms
         accepted = duplicate = 0
         is_clickstream = topic == CLICKSTREAM
-        add_click = self._add_click
+        add_click = self._add_measured_click if self._measures_clicks else self._add_click
         for record, event in zip(records, events, strict=True):
             if event.__class__ is Rejected:
                 self._bury(topic, record, "rejected", event.reason)
@@ -257,6 +247,14 @@ class Shard:
             return table.journals.add(journal, page_entry(event, time_ms))
         return table.journals.add(journal, entry_of(event, self._definitions))
 
+    def _add_measured_click(self, event: Any, time_ms: int, record: Record) -> bool | None:
+        """The same for a shop with measures of its own over clicks."""
+        fresh = self._add_click(event, time_ms, record)
+        measure = self._measure.get(event.__class__)
+        if fresh and measure is not None and not (event.is_bot or event.is_test):
+            measure(event)
+        return fresh
+
     def _add(self, topic: str, event: Event, record: Record) -> bool | None:
         """Passes an admitted event to its journeys.
 
@@ -286,6 +284,9 @@ class Shard:
             return False
         for table, other_key, other_entry in routes.others(event, self._definitions):
             self._tell(table, other_key, other_entry)
+        measure = self._measure.get(event.__class__)
+        if measure is not None:
+            measure(event)
         return True
 
     def _visitor(self, visitor_id: str) -> Any:

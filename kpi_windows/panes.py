@@ -8,14 +8,14 @@ difference is kept until somebody asks, and then moves the cubes.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Hashable, Iterable, Iterator
+from collections.abc import Hashable, Iterable, Iterator, Mapping
 from functools import lru_cache
 from operator import itemgetter
 
 from kpi_windows.aggregators import Cell, Kind, merge, unpack, zero
 from kpi_windows.codec import BEFORE, CHECKPOINT, parse_pane_key
 from kpi_windows.cube import SUMS, Cells, Cover, Cube, Labels, Pane
-from kpi_windows.facts import Fact
+from kpi_windows.facts import FACTS, Fact
 from kpi_windows.windows import Grid, Level
 
 __all__ = ["SUMS", "Cells", "Labels", "MergedPanes"]
@@ -31,7 +31,8 @@ Partial = dict[int, dict[Labels, bytes]]
 class MergedPanes:
     """Partial cells of all partitions and the cubes made of them."""
 
-    def __init__(self, grid: Grid) -> None:
+    def __init__(self, grid: Grid, facts: Mapping[str, Fact] = FACTS) -> None:
+        self._facts = facts
         self.version = 0
         """Counts up with every change."""
         self._grid = grid
@@ -56,7 +57,7 @@ class MergedPanes:
             if key == CHECKPOINT:
                 continue
             try:
-                fact, level, start_ms, labels = parse_pane_key(key)
+                fact, level, start_ms, labels = parse_pane_key(key, self._facts)
             except KeyError:
                 continue  # a newer worker's fact: nobody here asks for it
             self._put(partition, fact, (level, start_ms), labels, packed)

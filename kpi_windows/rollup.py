@@ -11,7 +11,8 @@ from collections import defaultdict
 from kpi_windows.aggregators import Cell, copy, is_empty, merge, pack, unpack
 from kpi_windows.codec import BEFORE, pane_key, parse_pane_key
 from kpi_windows.definitions import Definitions
-from kpi_windows.facts import FACTS, OVERFLOW, Deltas, Fact
+from kpi_windows.facts import OVERFLOW, Deltas, Fact
+from kpi_windows.measures import facts_of
 from kpi_windows.windows import Grid
 
 _MINUTE, _HOUR, _DAY = 0, 1, 2
@@ -27,6 +28,8 @@ class Panes:
         self.packed: dict[bytes, bytes] = {}
         self._by_pane: defaultdict[tuple[int, int, bool], set[bytes]] = defaultdict(set)
         self._grid = grid
+        self._facts = facts_of(definitions)
+        self._unknown: set[bytes] = set()
         self._pair_keys = definitions.pair_keys
         self._kept_ms = {
             _MINUTE: definitions.minute_panes_ms,
@@ -40,12 +43,17 @@ class Panes:
         return len(self.packed)
 
     def load(self, key: bytes, value: bytes | None) -> None:
-        """Restores one cell; None drops it."""
+        """Restores one cell; None drops it.  That of a measure no longer kept goes at the cut."""
         if value is None:
             self.packed.pop(key, None)
+            self._unknown.discard(key)
             return
         if key not in self.packed:
-            fact, level, start_ms, _ = parse_pane_key(key)
+            try:
+                fact, level, start_ms, _ = parse_pane_key(key, self._facts)
+            except KeyError:
+                self._unknown.add(key)
+                return
             self._by_pane[(level, start_ms, fact.daily)].add(key)
         self.packed[key] = value
 
@@ -54,9 +62,11 @@ class Panes:
         changed: set[bytes] = set()
         for name, cells in deltas.cells.items():
             if cells:
-                self._add_fact(FACTS[name], cells, watermark_ms, changed)
+                self._add_fact(self._facts[name], cells, watermark_ms, changed)
                 cells.clear()
         changes: list[Change] = [(key, self.packed.get(key)) for key in changed]
+        changes += [(key, None) for key in self._unknown]
+        self._unknown.clear()
         hour_ms, _ = self._grid.parents(watermark_ms - watermark_ms % 60_000)
         if hour_ms > self._expired_until_ms:
             self._expired_until_ms = hour_ms
@@ -122,7 +132,7 @@ class Panes:
                 if packed is None:
                     continue
                 changes.append((key, None))
-                fact, level, _, labels = parse_pane_key(key)
+                fact, level, _, labels = parse_pane_key(key, self._facts)
                 if fact.level and level == _DAY:
                     self._add(fact, BEFORE, 0, labels, unpack(packed), folded)
         return changes + [(key, self.packed[key]) for key in folded]

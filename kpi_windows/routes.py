@@ -127,6 +127,11 @@ def table_of(event: Event) -> str:
     return _TABLES.get(type(event), VISITORS)
 
 
+def counts_once(cls: type[Event]) -> bool:
+    """False for what can be told anew, so that the latest is all that counts."""
+    return _TABLES.get(cls, VISITORS) not in (STATEMENTS, GAUGES)
+
+
 def own_key(event: Event) -> tuple[str, str]:
     """(the key of the event's message, the key of its journey)."""
     key: str | None = getattr(event, event.KEY)

@@ -11,9 +11,11 @@ from typing import NamedTuple
 from kpi_windows.codec import Checkpoint, unpack_checkpoint
 from kpi_windows.definitions import HOUR_MS, Definitions
 from kpi_windows.facts import Fact
+from kpi_windows.facts.fact import OWN
 from kpi_windows.formula import Node, number, ratio_of
 from kpi_windows.kpi import Column, Kpi, Row, UnknownNameError
 from kpi_windows.laws import Law, Segments, laws_of, segments_of
+from kpi_windows.measures import facts_of
 from kpi_windows.panes import MergedPanes
 from kpi_windows.question import TOP, Filter, Question, groups
 from kpi_windows.scope import OTHER, Frame, WindowScope
@@ -22,6 +24,7 @@ from kpi_windows.windows import Grid, Level
 __all__ = ["OTHER", "Law", "Rows", "Value", "View"]
 
 _FRAMES = 512
+_NEVER = 1 << 62
 
 
 class Value(NamedTuple):
@@ -62,7 +65,7 @@ class View:
         self.grid = Grid(definitions.zone)
         self.checkpoints: dict[int, Checkpoint] = {}
         """The last of each partition."""
-        self.panes = MergedPanes(self.grid)
+        self.panes = MergedPanes(self.grid, facts_of(definitions))
         self.watermarks_ms: dict[int, int] = {}
         """The watermark of each partition that has one."""
         self._frames: dict[object, Frame] = {}
@@ -282,7 +285,8 @@ class View:
         return self._since[fact.name]
 
     def _kept_since_ms(self, fact: Fact) -> int:
-        told = [checkpoint.since_ms.get(fact.name, 0) for checkpoint in self.checkpoints.values()]
+        unknown_ms = _NEVER if fact.shown == OWN else 0  # to a worker with earlier settings
+        told = [each.since_ms.get(fact.name, unknown_ms) for each in self.checkpoints.values()]
         latest_ms = max(self.watermarks_ms.values(), default=0)
         if fact.daily:
             told.append(latest_ms - self.definitions.pair_panes_ms)

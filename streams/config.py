@@ -35,7 +35,7 @@ from streams.settings import (
 __all__ = ["ConfigError", "Settings", "load", "nearest"]
 
 FILE = "shop.toml"
-OWN = ("goals",)
+OWN = ("measures", "kpis", "thresholds", "goals")
 """Sections of tables that a shop names itself."""
 
 
@@ -66,7 +66,7 @@ def load(
             _put(values, BY_VARIABLE[f"KPI_{name.upper()}"], value)
     settings = _build(values, file, warnings)
     _check(settings, f"{file}: " if file else "")
-    return _with_goals(settings, read) if read else settings
+    return _with_own(settings, read) if read else settings
 
 
 def _find(path: str | Path | None, environ: Mapping[str, str]) -> Path | None:
@@ -110,23 +110,35 @@ def _values(file: _File) -> dict[str, dict[str, Any]]:
     return values
 
 
-def _with_goals(settings: Settings, file: _File) -> Settings:
-    """The settings with the file's goals, which are on KPIs of the catalogue."""
-    path, text, document = file
-    if "goals" not in document:
+def _with_own(settings: Settings, file: _File) -> Settings:
+    """The settings with the file's measures, KPIs and thresholds, and the goals on its KPIs."""
+    document = file.document
+    if document.keys().isdisjoint(OWN):
         return settings
     from streams.goal_settings import GoalError, goals_of
+    from streams.own import OwnError, with_tables
 
+    try:
+        settings = with_tables(settings, document)
+    except OwnError as error:
+        raise _misplaced(file, error.section, error.name, error.key, error) from None
     zone = settings.definitions.zone
     try:
-        return replace(settings, goals=goals_of(document["goals"], settings.catalogue, zone))
+        goals = goals_of(document.get("goals", {}), settings.catalogue, zone)
     except GoalError as error:
-        section = f"goals.{error.goal}" if error.goal else "goals"
-        place = _where(path, text, section, error.key) if error.key else str(path)
-        if place == str(path):  # it isn't there, or comes from a template: the goal's own line
-            place = _where(path, text, "goals" if error.goal else "", error.goal or "goals")
-        told = f"[{section}] {error.key}".rstrip()
-        raise ConfigError(f"{place}: {told}: {error}") from None
+        section = "goals" if error.goal else ""
+        raise _misplaced(file, section, error.goal or "goals", error.key, error) from None
+    return replace(settings, goals=goals)
+
+
+def _misplaced(file: _File, section: str, name: str, key: str, told: Exception) -> ConfigError:
+    """A mistake in a table that the shop has named."""
+    path, text, _ = file
+    table = f"{section}.{name}" if section else name
+    place = _where(path, text, table, key) if key else str(path)
+    if place == str(path):  # the key isn't there, or stands within another one
+        place = _where(path, text, section, name)
+    return ConfigError(f"{place}: {f'[{table}] {key}'.rstrip()}: {told}")
 
 
 def _unknown(

@@ -14,7 +14,8 @@ from typing import Any, Protocol
 
 from aiokafka import TopicPartition
 
-from kpi_windows.engine import Cut, DefinitionsChanged, Record
+from kpi_windows.compatibility import DefinitionsChanged
+from kpi_windows.engine import Cut, Record
 from streams import commits
 from streams.changelog import TruncatedError, read_to_end
 from streams.commits import Writer

@@ -182,7 +182,7 @@ def _of_shop() -> Iterator[Setting]:
     yield Setting("shop", "name", "name", kinds.TEXT, "Shop")
     sample = Definitions()
     for each in fields(Definitions):
-        if each.name in INSIDE:
+        if each.name in INSIDE or each.name == "measures":  # these have tables of their own
             continue
         kind = _SHOP_KINDS.get(each.name)
         if kind is None:

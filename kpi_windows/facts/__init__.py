@@ -7,7 +7,7 @@ written as one needs another fact or amount here, never a change in the engine.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from kpi_windows.aggregators import Cell, zero
 from kpi_windows.definitions import MINUTE_MS
@@ -41,8 +41,8 @@ class Deltas:
 
     __slots__ = ("cells",)
 
-    def __init__(self) -> None:
-        self.cells: dict[str, Cells] = {name: Cells(fact) for name, fact in FACTS.items()}
+    def __init__(self, facts: Mapping[str, Fact] = FACTS) -> None:
+        self.cells: dict[str, Cells] = {name: Cells(fact) for name, fact in facts.items()}
 
     def cell(self, fact: str, at_ms: int, labels: Sequence[str]) -> Cell:
         """The cell to add to, for what happens seldom."""

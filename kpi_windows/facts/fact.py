@@ -13,6 +13,8 @@ from kpi_windows.aggregators import Kind
 OVERFLOW = "(overflow)"
 NONE = "(none)"
 """The label of what has none."""
+OWN = "own"
+"""What facts of a shop's own measures are shown as."""
 
 
 @dataclass(frozen=True)

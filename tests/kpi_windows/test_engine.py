@@ -17,8 +17,9 @@ import pytest
 
 from kpi_windows.catalogue import CATALOGUE
 from kpi_windows.codec import CHECKPOINT, FORMAT, pack_checkpoint, unpack_checkpoint
+from kpi_windows.compatibility import DefinitionsChanged
 from kpi_windows.definitions import HOUR_MS, MINUTE_MS, Definitions, Rate
-from kpi_windows.engine import FORWARDED, OUTCOMES, Cut, DefinitionsChanged, Record, Shard
+from kpi_windows.engine import FORWARDED, OUTCOMES, Cut, Record, Shard
 from kpi_windows.keys import partition_of
 from kpi_windows.view import View
 from tests.oracle.spoil import HOSTILE

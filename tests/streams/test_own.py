@@ -1,0 +1,259 @@
+"""What a shop defines itself in its file, and what is answered to a mistake in it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from kpi_windows.catalogue import CATALOGUE
+from kpi_windows.definitions import Measure
+from kpi_windows.kpi import Better, Unit
+from kpi_windows.thresholds import DEFAULTS
+from streams.config import ConfigError, Settings, load
+
+SHOP = """\
+[measures.gift_orders]
+title = "Gift orders"
+event = "order_completed"
+where = { channel = ["online", "phone"], "properties.gift" = true }
+count = true
+labels = { shop = "channel" }
+
+[measures.tips]
+event = ["order_completed"]
+sum = "properties.tip"
+
+[kpis.gift_share]
+title = "Share of gifts"
+aliases = ["Cadeaus"]
+formula = "gift_orders / order.orders"
+unit = "ratio"
+better = "higher"
+note = "Of all orders."
+
+[kpis.gift_growth]
+formula = "gift_share − previous(gift_share)"
+windows = ["day", "week"]
+
+[kpis.mobile_conversion]
+formula = 'where(conversion_rate, device="mobile")'
+unit = "ratio"
+by = ["source"]
+
+[thresholds.gifts_low]
+kpi = "Share of gifts"
+below = "2.5%"
+window = "7d"
+min_volume = 20
+for = "1h"
+severity = "critical"
+summary = "Few gifts."
+
+[thresholds.answers_slow]
+kpi = "first_response_time"
+definition = "p90"
+where = { channel = "email" }
+above = "30m"
+
+[thresholds.csat_low]
+below = 0.8
+
+[thresholds.nps_low]
+enabled = false
+"""
+
+
+def told(tmp_path: Path, text: str) -> Settings:
+    file = tmp_path / "shop.toml"
+    file.write_text(text)
+    return load(file, {})
+
+
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    return told(tmp_path_factory.mktemp("own"), SHOP)
+
+
+def test_measures_are_part_of_the_definitions(shop: Settings) -> None:
+    gifts, tips = shop.definitions.measures
+    assert gifts == Measure(
+        "gift_orders", ("order_completed",), "count", "",
+        (("channel", ("online", "phone")), ("properties.gift", ("true",))),
+        (("shop", "channel"),), "Gift orders",
+    )  # fmt: skip
+    assert tips == Measure("tips", ("order_completed",), "sum", "properties.tip")
+
+
+def test_a_measure_can_be_asked_for_as_a_kpi(shop: Settings) -> None:
+    gifts = shop.catalogue.find("gift orders")
+    assert (gifts.id, gifts.unit, gifts.by) == ("gift_orders", Unit.COUNT, ("shop",))
+    assert gifts.formula.text() == "own.gift_orders"
+    assert gifts.metric() == "kpi_gift_orders"
+
+
+def test_own_kpis_join_the_catalogue(shop: Settings) -> None:
+    share = shop.catalogue.find("cadeaus")
+    assert (share.id, share.title, share.group) == ("gift_share", "Share of gifts", "own")
+    assert (share.unit, share.better) == (Unit.RATIO, Better.HIGHER)
+    assert share.formula.text() == "own.gift_orders / order.orders"
+    assert share.formula.words() == "Gift orders / orders"
+    assert share.metric() == "kpi_gift_share_ratio"
+    growth = shop.catalogue["gift_growth"]
+    assert growth.windows == ("day", "week")
+    assert growth.formula.text() == (
+        "own.gift_orders / order.orders − previous(own.gift_orders / order.orders)"
+    )
+    assert shop.catalogue["mobile_conversion"].by == ("source",)
+    assert list(shop.catalogue)[: len(CATALOGUE)] == list(CATALOGUE)
+
+
+def test_thresholds_are_in_the_unit_of_their_metric(shop: Settings) -> None:
+    known = {each.name: each for each in shop.thresholds}
+    gifts, answers = known["gifts_low"], known["answers_slow"]
+    assert (gifts.kpi, gifts.below, gifts.above) == ("gift_share", 0.025, None)
+    assert (gifts.window, gifts.min_volume, gifts.for_ms) == ("7d", 20, 3_600_000)
+    assert (gifts.severity, gifts.summary) == ("critical", "Few gifts.")
+    assert (answers.above, answers.where) == (1_800, (("channel", "email"),))
+
+
+def test_a_default_threshold_is_changed_by_its_name_or_switched_off(shop: Settings) -> None:
+    known = {each.name: each for each in shop.thresholds}
+    default = next(each for each in DEFAULTS if each.name == "csat_low")
+    assert known["csat_low"].below == 0.8
+    assert known["csat_low"].min_volume == default.min_volume
+    assert known["csat_low"].summary == default.summary
+    assert "nps_low" not in known
+    assert len(known) == len(DEFAULTS) + 1
+
+
+def test_without_tables_nothing_is_added(tmp_path: Path) -> None:
+    settings = told(tmp_path, "[shop]\n")
+    assert settings.catalogue is CATALOGUE
+    assert settings.thresholds == DEFAULTS
+    assert settings.definitions.measures == ()
+
+
+COUNT = 'event = "order_completed"\ncount = true\n'
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("[measure.x]\n", "…:1: [measure]: no such setting; did you mean measures?"),
+        ("measures = 3\n", "…:1: [measures]: expected tables [measures.NAME]"),
+        ("[measures]\nx = 3\n", "…:2: [measures.x]: expected a table [measures.x]"),
+        (f"[measures.Gift]\n{COUNT}", "…:1: [measures.Gift]: expected a name of small letters"),
+        ("[measures.x]\ncount = true\n", "…:1: [measures.x]: expected event, text, or a list"),
+        (
+            '[measures.x]\ncount = true\nevent = "order_complete"\n',
+            "event: no such type of event: order_complete; did you mean order_completed?",
+        ),
+        ("[measures.x]\nevent = []\ncount = true\n", "…:2: [measures.x] event: expected a type"),
+        (
+            '[measures.x]\nevent = "ads_reported"\ncount = true\n',
+            "…:2: [measures.x] event: ads_reported can be told anew",
+        ),
+        (f"[measures.x]\n{COUNT}wher = {{}}\n", "…:4: [measures.x] wher: no such key; did you mean w"),
+        (f"[measures.x]\n{COUNT}sum = 'tax'\n", "…:4: [measures.x] sum: expected one of count, sum"),
+        ("[measures.x]\nevent = 'page_viewed'\n", "…:1: [measures.x]: expected one of count, sum"),
+        ("[measures.x]\nevent = 'page_viewed'\ncount = false", "…:3: [measures.x] count: expected t"),
+        (
+            "[measures.x]\nevent = 'order_completed'\nsum = 'shiping'\n",
+            "…:3: [measures.x] sum: order_completed has no field 'shiping'; did you mean shipping?",
+        ),
+        (
+            "[measures.x]\nevent = 'order_completed'\nsum = 'channel'\n",
+            "…:3: [measures.x] sum: channel of order_completed is text; expected a number",
+        ),
+        (
+            "[measures.x]\nevent = 'order_completed'\nsum = 'tax * shipping'\n",
+            "expected whole numbers and at most one that isn't",
+        ),
+        (
+            "[measures.x]\nevent = 'order_completed'\ndistinct = 'tax'\n",
+            "…:3: [measures.x] distinct: tax is money; expected a field that names something",
+        ),
+        (
+            f"[measures.x]\n{COUNT}labels = {{ a = 'products.category' }}\n",
+            "…:4: [measures.x] labels: products.category: an event has several of them",
+        ),
+        (f"[measures.x]\n{COUNT}labels = {{ window = 'channel' }}\n", "labels: window is taken"),
+        (f"[measures.x]\n{COUNT}labels = {{ 'B-1' = 'channel' }}\n", "B-1: expected a name of small"),
+        (f"[measures.x]\n{COUNT}labels = 'channel'\n", "labels: expected a table as { shop ="),
+        (
+            f"[measures.x]\n{COUNT}\n[measures.x.where]\nchanel = 'a'\n",
+            "…:5: [measures.x] where: order_completed has no field 'chanel'; did you mean channel?",
+        ),
+        (f"[measures.x]\n{COUNT}where = {{ channel = [] }}\n", "…:4: [measures.x] where: expected a t"),
+        (f"[measures.visits]\n{COUNT}", "…:1: [measures.visits]: there is a KPI visits already (V"),
+        ("[kpis.x]\nunit = 'ratio'\n", "…:1: [kpis.x]: expected formula, text"),
+        (
+            "[kpis.x]\nformula = 'order.ordrs / visits'\n",
+            "…:2: [kpis.x] formula: at character 1, 'order': nothing is called 'order.ordrs'; of o",
+        ),
+        ("[kpis.x]\nformula = 'y'\n[kpis.y]\nformula = 'x'\n", "it needs itself: x -> y -> x"),
+        (
+            "[kpis.gift]\nformula = 'visits'\n[kpis.z]\nformula = 'gifts'\n",
+            "…:4: [kpis.z] formula: at character 1, 'gifts': nothing is called 'gifts'; did you me",
+        ),
+        ("[kpis.x]\nformula = 'visits'\nby = ['sourc']\n", "…:3: [kpis.x] by: the formula has no label"),
+        ("[kpis.x]\nformula = 'visits'\nunit = 'euro'\n", "…:3: [kpis.x] unit: expected one of"),
+        ("[kpis.x]\nformula = 'visits'\nbetter = 'up'\n", "…:3: [kpis.x] better: expected one of"),
+        ("[kpis.x]\nformula = 'visits'\nwindows = ['2h']\n", "…:3: [kpis.x] windows: no such window"),
+        ("[kpis.sales]\nformula = 'visits'\n", "…:1: [kpis.sales]: there is a KPI sales already"),
+        (f"[measures.x]\n{COUNT}[kpis.x]\nformula = 'visits'\n", "…:4: [kpis.x]: the measure x is a K"),
+        (
+            "[kpis.first_response_time_p90]\nformula = 'visits'\nunit = 'seconds'\n",
+            "its series kpi_first_response_time_p90_seconds is one of first_response_time already",
+        ),
+        ("[thresholds.x]\nabove = 3\n", "…:1: [thresholds.x]: expected kpi, text"),
+        (
+            "[thresholds.x]\nkpi = 'conversion_rat'\nabove = 3\n",
+            "…:2: [thresholds.x] kpi: no KPI 'conversion_rat'; did you mean 'conversion_rate'?",
+        ),
+        ("[thresholds.x]\nkpi = 'visits'\n", "…:1: [thresholds.x]: expected one of above and below"),
+        (
+            "[thresholds.x]\nkpi = 'visits'\nabove = 3\nbelow = 2\n",
+            "…:3: [thresholds.x] above: expected one of above and below",
+        ),
+        (
+            "[thresholds.x]\nkpi = 'bounce_rate'\nabove = 80\n",
+            "…:3: [thresholds.x] above: expected a ratio from 0 to 1, or text as \"80%\", got 80",
+        ),
+        ("[thresholds.x]\nkpi = 'visits'\nabove = '80%'\n", "above: expected a number, got '80%'"),
+        (
+            "[thresholds.x]\nkpi = 'first_response_time'\nabove = '4 hrz'\n",
+            '…:3: [thresholds.x] above: expected a duration as "30m"',
+        ),
+        (
+            "[thresholds.x]\nkpi = 'visits'\nabove = 3\nwindow = '2h'\n",
+            "…:4: [thresholds.x] window: visits has no window '2h'",
+        ),
+        (
+            "[exporter]\nwindows = ['day']\n[thresholds.x]\nkpi = 'visits'\nabove = 3\n",
+            "24h is none of [exporter] windows: day",
+        ),
+        (
+            "[thresholds.x]\nkpi = 'visits'\nabove = 3\nwhere = { product = 'a' }\n",
+            "…:4: [thresholds.x] where: visits has no label 'product'",
+        ),
+        (
+            "[thresholds.x]\nkpi = 'visits'\nabove = 3\nmin_volume = 5\n",
+            "…:4: [thresholds.x] min_volume: visits has no denominator",
+        ),
+        ("[thresholds.x]\nkpi = 'visits'\nabove = 3\nfor = 5\n", "…:4: [thresholds.x] for: expected a "),
+        ("[thresholds.x]\nenabled = false\n", "enabled: only a default can be switched off"),
+        ("[thresholds.x]\nkpi = 'visits'\nabove = 1\nseverity = 'bad'", "severity: expected one of"),
+        (
+            "[thresholds.x]\nkpi = 'first_response_time'\ndefinition = 'p99'\nabove = 1\n",
+            "…:3: [thresholds.x] definition: first_response_time has no definition 'p99'",
+        ),
+    ],
+)  # fmt: skip
+def test_a_mistake_is_named_with_its_place_and_the_nearest_right_name(
+    tmp_path: Path, text: str, expected: str
+) -> None:
+    with pytest.raises(ConfigError) as caught:
+        told(tmp_path, text)
+    assert expected in str(caught.value).replace(str(tmp_path / "shop.toml"), "…")
