@@ -42,6 +42,9 @@ from kpi_windows.events import (
 
 Check = Callable[[Any], str | None]
 
+_LONGEST_SECONDS = 10**12
+"""More time in one report is taken for a mistake."""
+
 
 def _bad_money(name: str, amount: Decimal | None, limit: Decimal = MONEY_LIMIT) -> str | None:
     if amount is None or (amount.is_finite() and 0 <= amount < limit):
@@ -172,6 +175,15 @@ def _bad_parts(event: MachineReported | LabourReported) -> str | None:
     return None
 
 
+def _bad_machine(event: MachineReported) -> str | None:
+    if event.ideal_cycle_seconds * event.produced >= _LONGEST_SECONDS:
+        return (
+            f"expected ideal_cycle_seconds × produced below {_LONGEST_SECONDS:,} s - at "
+            "`$.ideal_cycle_seconds`"
+        )
+    return _bad_parts(event)
+
+
 def _bad_market(event: MarketSized) -> str | None:
     reason = _bad_time("starts", event.starts) or _bad_time("ends", event.ends)
     if reason:
@@ -214,7 +226,7 @@ _OWN: dict[type[Event], Check] = {
     TicketRated: _bad_rating,
     PositionReported: _bad_position,
     MarketSized: _bad_market,
-    MachineReported: _bad_parts,
+    MachineReported: _bad_machine,
     LabourReported: _bad_parts,
 }
 

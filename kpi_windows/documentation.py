@@ -15,7 +15,13 @@ from kpi_windows.formula import Node
 from kpi_windows.kpi import Better, Instead, Kpi, Reading, Unit
 from kpi_windows.windows import CALENDAR, ROLLING, WINDOWS
 
-TITLES = {"sales": "Sales", "marketing": "Marketing", "service": "Customer service"}
+TITLES = {
+    "sales": "Sales",
+    "marketing": "Marketing",
+    "service": "Customer service",
+    "production": "Production",
+    "projects": "Project management",
+}
 
 _VISITOR_ORDER = "`order_completed` with a `visitor_id`"
 _VISIT = f"any event of a visitor in `clickstream` and `carts`; {_VISITOR_ORDER}"
@@ -52,6 +58,15 @@ EVENTS: dict[str, str] = {
     "counted_subscribers": "`subscribers_counted`",
     "message": "`message_delivered`, `message_opened`, `message_clicked`; `subscriber_left` with a "
     "`message_id`",
+    "stock": "`stock_counted`",
+    "assortment": "`stock_counted`",
+    "price": "`price_set`, `competitor_price_seen`",
+    "unit": "`unit_started`, `unit_finished`",
+    "machine": "`machine_reported`",
+    "labour": "`labour_reported`",
+    "incident": "`incident_reported`",
+    "project": "`hours_booked`, `cost_booked`, `income_booked`",
+    "plan": "`project_planned`",
 }
 """Fact -> the events that it comes from; those and the topics that it names are in backticks."""
 _TOPIC_OF = {cls.__struct_config__.tag: topic for topic, types in TOPICS.items() for cls in types}

@@ -46,6 +46,12 @@ class Scope(Protocol):
     def level(self, fact: Fact, amount: str, where: Where, at: str) -> int:
         """The sum of everything before the window's `start` or `end`."""
 
+    def latest(self, fact: Fact, histogram: str, where: Where) -> int | None:
+        """The last bucket of a histogram that counts anything, of all before the window's end."""
+
+    def heights(self, fact: Fact, amount: str, label: str, where: Where) -> dict[str, int]:
+        """Of the window's end, the level by the values of a label, none of them folded."""
+
     def rise(self, fact: Fact, histogram: str) -> int:
         """The largest sum of a histogram's counts from its first bucket on, 0 or more."""
 
@@ -55,8 +61,8 @@ class Scope(Protocol):
     def table(self, fact: Fact, amount: str, by: Labels) -> dict[Labels, Any]:
         """An amount by any labels."""
 
-    def previous(self, whole: bool) -> Scope:
-        """The window before: over the same elapsed time, or all of it."""
+    def previous(self, whole: bool, times: int = 1) -> Scope:
+        """The window before (that many times): over the same elapsed time, or all of it."""
 
     def without(self, labels: Labels) -> Scope:
         """The same, whatever these labels are."""

@@ -90,14 +90,19 @@ class MergedPanes:
         return self._cube(fact, by, part).cells(cover, slot)
 
     def level(
-        self, fact: Fact, at_ms: int, by: Labels | None = None, slot: Hashable = None
+        self,
+        fact: Fact,
+        at_ms: int,
+        by: Labels | None = None,
+        slot: Hashable = None,
+        part: str = SUMS,
     ) -> Cells:
-        """Labels -> sums of everything before `at_ms`."""
+        """Labels -> cell (the slots of `part`) of everything before `at_ms`."""
         first_ms = self._earliest_ms.get(fact.name, at_ms)
         first_ms = self._grid.pane_start(Level.YEAR, min(first_ms, at_ms))
         cover = self._cover(first_ms, at_ms, fact.daily) if first_ms < at_ms else frozenset()
         slot = slot if slot is None else ("level", slot)
-        return self._cube(fact, by, SUMS).cells(cover | {_BEFORE_ALL}, slot)
+        return self._cube(fact, by, part).cells(cover | {_BEFORE_ALL}, slot)
 
     def first_day_ms(self, fact: Fact) -> int | None:
         """The start of the first day of which anything is kept; None when there is none.

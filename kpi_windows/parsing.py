@@ -7,7 +7,12 @@
     previous(sales), previous(sales, whole)      in the window before: as much as has elapsed, or all
     all(visit.visits, source, medium)            whatever these labels are: what a share is of
     quantile(0.9, response.response)             of a histogram of times, in seconds
-    per_year(churned)                            as if the window were a year long
+    per_year(churned), per_day(line.units)       as if the window were a year, or a day, long
+    mean_before(sales, 4)                        the mean over the four windows before
+    latest(incident.at_ms), end()                the last time that was counted, and the window's end
+    days(end() − latest(incident.at_ms))         seconds as days
+    level_of_told(project.hours_ms, plan.estimates)       of projects only that told an estimate
+    count_above(project.cost_micros, plan.budget_micros, plan.budgets)  projects over their budget
 
 and + − × / with parentheses and numbers.  Amounts in `_micros` are read as money, those in `_ms` as
 seconds.  It must not know settings or where cells come from.
@@ -32,11 +37,21 @@ from kpi_windows.amounts import (
 from kpi_windows.facts import Fact
 from kpi_windows.formula import Combined, Constant, Node, Scale, Where
 from kpi_windows.narrowing import held, labels_of, nearest, scaled
-from kpi_windows.relations import PerYear, Previous, Whole
+from kpi_windows.relations import (
+    Days,
+    MeanBefore,
+    PerDay,
+    PerYear,
+    Previous,
+    Whole,
+    WindowEnd,
+)
+from kpi_windows.standing import CountAbove, Latest, LevelOfTold, Told
 from kpi_windows.tokens import FormulaError, Token, Tokens
 
 LONGEST = 2_000
 DEEPEST = 40
+MOST_WINDOWS = 52
 _PERIOD = "period"
 _SIGNS = ("+", "−")
 _TIMES = ("×", "/")
@@ -193,6 +208,13 @@ class _Parser:
             "all": self._all,
             "quantile": self._quantile,
             "per_year": lambda _: PerYear(self._sum()),
+            "per_day": lambda _: PerDay(self._sum()),
+            "mean_before": self._mean_before,
+            "end": lambda _: seconds(WindowEnd()),
+            "days": lambda _: Days(self._sum()),
+            "latest": self._latest,
+            "level_of_told": self._level_of_told,
+            "count_above": self._count_above,
             "where": self._where,
         }
         if name.text not in known:
@@ -204,12 +226,56 @@ class _Parser:
     def _level(self, at: Token) -> Node:
         node = self._sum()
         when = self._tokens.word("start", "end") if self._tokens.take(",") else "end"
+        return _put(node, replace(self._height(node, at), at=when))
+
+    def _height(self, node: Node, at: Token) -> Level:
         inner = node.part if isinstance(node, Scale) else node
         if not isinstance(inner, Amount) or not inner.fact.level:
             levels = sorted(name for name, fact in self._known.facts.items() if fact.level)
-            raise self._tokens.wrong(f"expected an amount of {', '.join(levels)} in level(…)", at)
-        height = Level(inner.fact, inner.amount, inner.said, inner.where, when)
-        return replace(node, part=height) if isinstance(node, Scale) else height
+            words = f"expected an amount of {', '.join(levels)} in {at.text}(…)"
+            raise self._tokens.wrong(words, at)
+        return Level(inner.fact, inner.amount, inner.said, inner.where)
+
+    def _level_of_told(self, at: Token) -> Node:
+        node = self._sum()
+        height = self._height(node, at)
+        told = self._told(height, at)
+        return _put(node, LevelOfTold(height.fact, height.amount, height.said, height.where, told))
+
+    def _count_above(self, at: Token) -> Node:
+        height = self._height(self._sum(), at)
+        self._tokens.need(",")
+        limit = self._height(self._sum(), at)
+        return CountAbove(height, limit, self._told(limit, at))
+
+    def _told(self, height: Level, at: Token) -> Told:
+        self._tokens.need(",")
+        other = self._height(self._sum(), at)
+        told = Told(other.fact, other.amount)
+        if told.label not in height.fact.labels:
+            raise self._tokens.wrong(f"{height.fact.name} has no label {told.label!r}", at)
+        return told
+
+    def _latest(self, at: Token) -> Node:
+        node = self._sum()
+        if not isinstance(node, Entries) or not node.fact.level:
+            known = sorted(
+                f"{fact.name}.{each}"
+                for fact in self._known.facts.values()
+                for each in fact.histograms
+                if fact.level
+            )
+            raise self._tokens.wrong(f"expected one of {', '.join(known)} in latest(…)", at)
+        return seconds(Latest(node.fact, node.amount, node.said, node.where))
+
+    def _mean_before(self, _: Token) -> Node:
+        node = self._sum()
+        self._tokens.need(",")
+        token = self._tokens.peek()
+        if token.kind != "number" or token.text not in map(str, range(1, MOST_WINDOWS + 1)):
+            raise self._tokens.wrong(f"expected a number of windows, 1 to {MOST_WINDOWS}")
+        self._tokens.skip()
+        return MeanBefore(node, int(token.text))
 
     def _previous(self, _: Token) -> Node:
         node = self._sum()
@@ -258,3 +324,8 @@ class _Parser:
         if not told:
             raise self._tokens.wrong('expected label="value" in where(…)', at)
         return self._held(node, tuple(told), at)
+
+
+def _put(scaled_node: Node, node: Node) -> Node:
+    """In the unit of another one."""
+    return replace(scaled_node, part=node) if isinstance(scaled_node, Scale) else node

@@ -120,7 +120,15 @@ class Blend:
         """None, either."""
         raise NotImplementedError
 
-    def previous(self, whole: bool) -> Scope:
+    def latest(self, fact: Fact, histogram: str, where: Where) -> int | None:
+        """None, either."""
+        raise NotImplementedError
+
+    def heights(self, fact: Fact, amount: str, label: str, where: Where) -> dict[str, int]:
+        """None, either."""
+        raise NotImplementedError
+
+    def previous(self, whole: bool, times: int = 1) -> Scope:
         """None: what looks back isn't projected."""
         raise NotImplementedError
 

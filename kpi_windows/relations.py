@@ -1,4 +1,4 @@
-"""Parts of formulas that look elsewhere: at the window before, at all labels, at a whole year.
+"""Parts of formulas that look elsewhere: at windows before, at all labels, at a whole year, at time.
 
 It must not know where cells come from; it asks a `Scope`.
 """
@@ -73,6 +73,111 @@ class Whole(Node):
     def words(self) -> str:
         """All of the part."""
         return f"all {self.part.words()}"
+
+
+@dataclass(frozen=True)
+class MeanBefore(Node):
+    """The mean of a part over the windows before, each over the same elapsed time."""
+
+    part: Node
+    windows: int = 4
+
+    def value(self, scope: Scope) -> Number | None:
+        """Their sum by their number; one without a value makes it None."""
+        total: Number = 0
+        for times in range(1, self.windows + 1):
+            value = self.part.value(scope.previous(False, times))
+            if value is None:
+                return None
+            total += value
+        return Fraction(total) / self.windows
+
+    def below(self) -> tuple[Node, ...]:
+        """The part."""
+        return (self.part,)
+
+    def sizes(self, scope: Scope) -> Iterator[Sizes]:
+        """What there was."""
+        for times in range(1, self.windows + 1):
+            yield from self.part.sizes(scope.previous(False, times))
+
+    def text(self) -> str:
+        """`mean_before(…, windows)`."""
+        return f"mean_before({self.part.text()}, {self.windows})"
+
+    def words(self) -> str:
+        """The part's mean, there."""
+        return f"mean of ({self.part.words()}) in the {self.windows} windows before"
+
+
+@dataclass(frozen=True)
+class WindowEnd(Node):
+    """The instant at which the window ends, so far, in milliseconds since 1970."""
+
+    def value(self, scope: Scope) -> Number | None:
+        """The instant."""
+        return scope.end_ms
+
+    def text(self) -> str:
+        """`end()`."""
+        return "end()"
+
+    def words(self) -> str:
+        """In words."""
+        return "the window's end"
+
+
+@dataclass(frozen=True)
+class Days(Node):
+    """Seconds as days of 24 hours."""
+
+    part: Node
+
+    def value(self, scope: Scope) -> Number | None:
+        """By 86,400."""
+        value = self.part.value(scope)
+        return None if value is None else Fraction(value) * 1_000 / DAY_MS
+
+    def is_additive(self) -> bool:
+        """When the part is."""
+        return self.part.is_additive()
+
+    def below(self) -> tuple[Node, ...]:
+        """The part."""
+        return (self.part,)
+
+    def text(self) -> str:
+        """`days(…)`."""
+        return f"days({self.part.text()})"
+
+    def words(self) -> str:
+        """The part's: the unit isn't spoken of."""
+        return f"({self.part.words()})"
+
+
+@dataclass(frozen=True)
+class PerDay(Node):
+    """A part by the days (of 24 hours) that the window has lasted so far."""
+
+    part: Node
+
+    def value(self, scope: Scope) -> Number | None:
+        """By the window's length so far."""
+        value = self.part.value(scope)
+        length_ms = scope.end_ms - scope.start_ms
+        return None if value is None or length_ms <= 0 else Fraction(value) * DAY_MS / length_ms
+
+    def below(self) -> tuple[Node, ...]:
+        """The part."""
+        return (self.part,)
+
+    def text(self) -> str:
+        """`per_day(…)`."""
+        return f"per_day({self.part.text()})"
+
+    def words(self) -> str:
+        """The part, a day."""
+        return f"({self.part.words()} a day)"
 
 
 @dataclass(frozen=True)

@@ -5,12 +5,14 @@
     ticket_opened     -> ticket (its key), visitor
     subscription_…    -> customer
     customer_forgotten-> customer, visitor
-    incident_reported -> statement (its key), the latest of its kind
     reports, bookings -> statement
     plans, counts     -> gauge
     subscriber_joined -> subscriber
     subscriber_left   -> subscriber (its key), message
     message_…         -> message
+    stock_counted     -> stock of its product
+    price_set …       -> prices of their product
+    unit_started …    -> unit
     clicks and carts  -> visitor
 
 It must not know partitions or panes.
@@ -24,25 +26,29 @@ from typing import Any
 from kpi_windows.checks import limit_of, worth
 from kpi_windows.definitions import Definitions
 from kpi_windows.events import (
+    CompetitorPriceSeen,
     CustomerForgotten,
     Event,
-    IncidentReported,
     MessageClicked,
     MessageDelivered,
     MessageOpened,
     OrderCancelled,
     OrderCompleted,
     OrderRefunded,
+    PriceSet,
+    StockCounted,
     SubscriberJoined,
     SubscriberLeft,
     SubscriptionCancelled,
     SubscriptionRenewed,
     SubscriptionStarted,
     TicketOpened,
+    UnitFinished,
+    UnitStarted,
     to_ms,
 )
 from kpi_windows.events.tickets import TICKETS as _TICKETS
-from kpi_windows.facts import NONE, Deltas
+from kpi_windows.facts import Deltas
 from kpi_windows.journeys import (
     clicks,
     customer,
@@ -50,11 +56,14 @@ from kpi_windows.journeys import (
     heard,
     message,
     order,
+    price,
     reports,
     snapshots,
     statement,
+    stock,
     subscriber,
     ticket,
+    unit,
     visitor,
 )
 from kpi_windows.journeys.journal import Entry
@@ -63,6 +72,7 @@ from kpi_windows.windows import Grid
 VISITORS, ORDERS, CUSTOMERS, TICKETS = "v", "o", "c", "t"
 STATEMENTS, GAUGES = "s", "g"
 SUBSCRIBERS, MESSAGES = "b", "m"
+STOCKS, PRICES, UNITS = "k", "p", "u"
 PLURALS = {
     VISITORS: "visitors",
     ORDERS: "orders",
@@ -72,6 +82,9 @@ PLURALS = {
     GAUGES: "gauges",
     SUBSCRIBERS: "subscribers",
     MESSAGES: "messages",
+    STOCKS: "stocks",
+    PRICES: "prices",
+    UNITS: "units",
 }
 """By table: what is kept in it, in words."""
 
@@ -86,6 +99,9 @@ _ENTRIES: dict[str, _EntryOf] = {
     GAUGES: snapshots.entry_of,
     SUBSCRIBERS: lambda event, _: subscriber.entry_of(event),
     MESSAGES: lambda event, _: message.entry_of(event),
+    STOCKS: lambda event, _: stock.entry_of(event),
+    PRICES: price.entry_of,
+    UNITS: lambda event, _: unit.entry_of(event),
 }
 """By table: an event as an entry of its own journey."""
 
@@ -100,6 +116,9 @@ _TABLES: dict[type[Event], str] = {
     **dict.fromkeys(snapshots.SNAPSHOTS, GAUGES),
     **dict.fromkeys((SubscriberJoined, SubscriberLeft), SUBSCRIBERS),
     **dict.fromkeys((MessageDelivered, MessageOpened, MessageClicked), MESSAGES),
+    StockCounted: STOCKS,
+    **dict.fromkeys((PriceSet, CompetitorPriceSeen), PRICES),
+    **dict.fromkeys((UnitStarted, UnitFinished), UNITS),
 }
 """By type of event: the table whose journey has its own key; all others are visitors'."""
 
@@ -115,6 +134,9 @@ def rules_of(definitions: Definitions, deltas: Deltas, grid: Grid) -> dict[str, 
         GAUGES: gauge.GaugeRules(definitions, deltas),
         SUBSCRIBERS: subscriber.SubscriberRules(definitions, deltas),
         MESSAGES: message.MessageRules(definitions, deltas),
+        STOCKS: stock.StockRules(definitions, deltas),
+        PRICES: price.PriceRules(definitions, deltas),
+        UNITS: unit.UnitRules(definitions, deltas),
     }
 
 
@@ -167,10 +189,6 @@ def others(event: Event, definitions: Definitions) -> list[tuple[str, str, Entry
     elif isinstance(event, SubscriberLeft):
         if event.message_id is not None:
             told.append((MESSAGES, event.message_id, message.left_entry(event)))
-    elif isinstance(event, IncidentReported):
-        for kind in (event.kind or NONE, reports.ANY):
-            entry = reports.last_incident_entry(event, kind)
-            told.append((GAUGES, reports.LATEST, entry))
     return told
 
 

@@ -40,13 +40,16 @@ class Frame:
     _read: dict[Hashable, Any] = field(default_factory=dict)
     """What was asked before."""
 
-    def previous(self, whole: bool) -> Frame:
-        """The window before."""
-        key = ("previous", whole)
+    def previous(self, whole: bool, times: int = 1) -> Frame:
+        """The window before, or the one that many before."""
+        key = ("previous", whole, times)
         found: Frame | None = self._read.get(key)
         if found is None:
-            start_ms, end_ms = self.panes.reach(*self._before(whole))
-            slot = None if self.slot is None else (self.slot, whole)
+            start_ms, end_ms = self.start_ms, self.end_ms
+            for _ in range(times):
+                start_ms, end_ms = self._before(whole, start_ms, end_ms)
+            start_ms, end_ms = self.panes.reach(start_ms, end_ms)
+            slot = None if self.slot is None else (self.slot, whole, times)
             found = replace(self, start_ms=start_ms, end_ms=end_ms, slot=slot, _read={})
             self._read[key] = found
         return found
@@ -80,6 +83,26 @@ class Frame:
             self._read[key] = found
         return found
 
+    def heights(
+        self, fact: Fact, amount: str, label: str, names: Labels, where: Mapping[str, Labels]
+    ) -> dict[Labels, dict[str, int]]:
+        """By `names`, folded: the level at the end by the values of `label`, which aren't."""
+        key = ("heights", fact.name, amount, label, names, tuple(where.items()))
+        found: dict[Labels, dict[str, int]] | None = self._read.get(key)
+        if found is None:
+            found = self._read[key] = {}
+            part, slot = part_of(fact, amount)
+            asked = {*names, *where, label}
+            by = tuple(name for name in fact.labels if name in asked)
+            filters = [(by.index(name), values) for name, values in where.items()]
+            places, place = [by.index(name) for name in names], by.index(label)
+            for labels, cell in self._cells(fact, part, "end", by).items():
+                if all(labels[at] in values for at, values in filters):
+                    group = self.fold(names, tuple(labels[at] for at in places))
+                    into = found.setdefault(group, {})
+                    into[labels[place]] = into.get(labels[place], 0) + cell[slot]
+        return found
+
     def sizes(
         self, fact: Fact, amount: str, at: str, names: Labels, where: Mapping[str, Labels]
     ) -> Sizes:
@@ -105,11 +128,11 @@ class Frame:
         found: frozenset[str] | None = self._read[key]
         return found
 
-    def _before(self, whole: bool) -> tuple[int, int]:
+    def _before(self, whole: bool, start_ms: int, end_ms: int) -> tuple[int, int]:
         if not is_calendar(self.window):
-            return 2 * self.start_ms - self.end_ms, self.start_ms
-        at_ms = max(self.start_ms, self.end_ms - 1)
-        if whole or self.end_ms == self.grid.whole(self.window, at_ms).end_ms:
+            return 2 * start_ms - end_ms, start_ms
+        at_ms = max(start_ms, end_ms - 1)
+        if whole or end_ms == self.grid.whole(self.window, at_ms).end_ms:
             return self.grid.previous_whole(self.window, at_ms)
         return self.grid.previous(self.window, at_ms)
 
@@ -117,7 +140,7 @@ class Frame:
         if at:
             at_ms = self.start_ms if at == "start" else self.end_ms
             slot = None if self.slot is None else (self.slot, at)
-            return self.panes.level(fact, at_ms, by, slot)
+            return self.panes.level(fact, at_ms, by, slot, part)
         return self.panes.cells(fact, self.start_ms, self.end_ms, by, part, self.slot)
 
     def _regrouped(
@@ -182,6 +205,20 @@ class WindowScope:
         cell = cells.get(tuple(self._labels[name] for name in names))
         return 0 if cell is None else cell[slot]
 
+    def latest(self, fact: Fact, histogram: str, where: Where) -> int | None:
+        """The last bucket of a histogram that counts anything, of all before the window's end."""
+        names = self._names(fact)
+        cells = self._frame.grouped(fact, histogram, "end", names, self._filters(fact, where))
+        cell = cells.get(tuple(self._labels[name] for name in names))
+        counts: dict[int, int] = cell[0] if cell else {}
+        return max((bucket for bucket, count in counts.items() if count > 0), default=None)
+
+    def heights(self, fact: Fact, amount: str, label: str, where: Where) -> dict[str, int]:
+        """Of the window's end, the level by the values of a label, none of them folded."""
+        names = self._names(fact)
+        groups = self._frame.heights(fact, amount, label, names, self._filters(fact, where))
+        return groups.get(tuple(self._labels[name] for name in names), {})
+
     def rise(self, fact: Fact, histogram: str) -> int:
         """The largest sum of a histogram's counts from its first bucket on, 0 or more."""
         return self._frame.panes.rise(fact, self.start_ms, self.end_ms, histogram)
@@ -196,9 +233,9 @@ class WindowScope:
         cells = self._frame.grouped(fact, part, "", by, self._filters(fact, ()))
         return {labels: cell[slot] for labels, cell in cells.items() if cell[slot]}
 
-    def previous(self, whole: bool) -> WindowScope:
-        """The window before: over the same elapsed time, or all of it."""
-        return WindowScope(self._frame.previous(whole), self._labels, self._dropped)
+    def previous(self, whole: bool, times: int = 1) -> WindowScope:
+        """The window before (that many times): over the same elapsed time, or all of it."""
+        return WindowScope(self._frame.previous(whole, times), self._labels, self._dropped)
 
     def without(self, labels: Labels) -> WindowScope:
         """The same, whatever these labels are."""

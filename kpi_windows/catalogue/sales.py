@@ -15,6 +15,7 @@ from kpi_windows.catalogue.customers import (
     CUSTOMER_RETENTION_RATE,
     NEW_VS_RETURNING_ORDERS,
 )
+from kpi_windows.catalogue.inventory import COMPETITOR_PRICE_INDEX, INVENTORY
 from kpi_windows.catalogue.terms import (
     GOODS,
     SELLER,
@@ -290,6 +291,8 @@ KPIS: tuple[Kpi, ...] = (
     COST_OF_GOODS_SOLD,
     PRODUCT_AFFINITY,
     PRODUCT_SEQUENCE,
+    INVENTORY,
+    COMPETITOR_PRICE_INDEX,
     CUSTOMER_LIFETIME_VALUE,
     REVENUE_PER_VISITOR,
     CHURN_RATE,

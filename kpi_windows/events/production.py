@@ -72,7 +72,7 @@ class LabourReported(_Report, frozen=True, kw_only=True, gc=False, tag="labour_r
 
 
 class IncidentReported(Event, frozen=True, kw_only=True, gc=False, tag="incident_reported"):
-    """Something didn't comply."""
+    """Something didn't comply; a later report of the same incident replaces it."""
 
     KEY = "incident_id"
 
@@ -80,6 +80,8 @@ class IncidentReported(Event, frozen=True, kw_only=True, gc=False, tag="incident
     kind: Label | None = None
     """`safety`, `labour`, `quality`, `licence`, …"""
     line: Label | None = None
+    counted_at: Time | None = None
+    """When it happened.  Absent: at `timestamp`."""
 
 
 PRODUCTION: tuple[type[Event], ...] = (

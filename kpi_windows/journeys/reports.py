@@ -32,16 +32,11 @@ from kpi_windows.events import (
 )
 from kpi_windows.facts import NONE, Fact
 from kpi_windows.facts.marketing import ADS, AFFILIATE, MARKET, POSITION, REVIEW, SOCIAL, SPENT
-from kpi_windows.facts.operations import INCIDENT, LABOUR, LAST_INCIDENT, MACHINE, PROJECT
+from kpi_windows.facts.operations import INCIDENT, LABOUR, MACHINE, PROJECT
 from kpi_windows.journeys.journal import Entry
 from kpi_windows.journeys.statement import Cells
 from kpi_windows.mediums import DIRECT, medium_of
 from kpi_windows.windows import Grid, Level
-
-ANY = "(any)"
-"""The kind of incident that every incident has, too."""
-LATEST = "last_incident"
-"""The key of the gauge that holds the latest time of each kind."""
 
 
 def entry_of(event: Event, definitions: Definitions) -> Entry:
@@ -56,17 +51,13 @@ def money(amount: Decimal, currency: str | None, at_ms: int, definitions: Defini
     return round(micros(amount) * (rate or Fraction(0)))
 
 
-def last_incident_entry(event: IncidentReported, kind: str) -> Entry:
-    """The same incident, for the gauge of its kind's latest time."""
-    at_ms = to_ms(event.timestamp)
-    return (at_ms, 0, "", kind, LAST_INCIDENT.name, [kind], [0], [at_ms])
-
-
 def _counted_ms(event: Any) -> int:
     return to_ms(event.timestamp if event.counted_at is None else event.counted_at)
 
 
-def _cell(fact: Fact, at_ms: int, labels: tuple[str | None, ...], **amounts: int) -> Cells:
+def _cell(
+    fact: Fact, at_ms: int, labels: tuple[str | None, ...], /, **amounts: int | list[int]
+) -> Cells:
     told = [amounts.get(name, 0) for name in fact.amounts]
     return [fact.name, at_ms, [label or NONE for label in labels], told]
 
@@ -164,6 +155,7 @@ def _machine(event: MachineReported, definitions: Definitions) -> Cells:  # noqa
             planned_ms=round(event.planned_seconds * 1000),
             run_ms=round(event.run_seconds * 1000),
             ideal_ms=round(event.ideal_cycle_seconds * event.produced * 1000),
+            valuable_ms=round(event.ideal_cycle_seconds * event.good * 1000),
             produced=event.produced,
             good=event.good,
         )
@@ -186,7 +178,8 @@ def _labour(event: LabourReported, definitions: Definitions) -> Cells:  # noqa: 
 
 
 def _incident(event: IncidentReported, definitions: Definitions) -> Cells:  # noqa: ARG001
-    return [_cell(INCIDENT, to_ms(event.timestamp), (event.kind, event.line), incidents=1)]
+    at_ms = _counted_ms(event)
+    return [_cell(INCIDENT, at_ms, (event.kind, event.line), incidents=1, at_ms=[at_ms])]
 
 
 def _hours(event: HoursBooked, definitions: Definitions) -> Cells:  # noqa: ARG001

@@ -40,15 +40,14 @@ def entry_of(event: Event, definitions: Definitions) -> Entry:
 
 def _plan(event: ProjectPlanned, at_ms: int, definitions: Definitions) -> dict[int, int]:
     """Slot -> amount of what the plan says."""
-    given = {
-        PLAN.slot(amount): money(value, event.currency, at_ms, definitions)
-        for amount, value in (
-            ("budget_micros", event.budget),
-            ("planned_micros", event.planned_cost),
-            ("earned_micros", event.earned_value),
-        )
-        if value is not None
-    }
+    given: dict[str, int] = {}
+    for name, told, value in (
+        ("budget_micros", "budgets", event.budget),
+        ("planned_micros", "plans", event.planned_cost),
+        ("earned_micros", "earnings", event.earned_value),
+    ):
+        if value is not None:
+            given |= {name: money(value, event.currency, at_ms, definitions), told: 1}
     if event.estimated_hours is not None:
-        given[PLAN.slot("estimated_ms")] = round(event.estimated_hours * HOUR_MS)
-    return given
+        given |= {"estimated_ms": round(event.estimated_hours * HOUR_MS), "estimates": 1}
+    return {PLAN.slot(name): amount for name, amount in given.items()}

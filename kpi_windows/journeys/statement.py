@@ -16,10 +16,11 @@ import msgspec
 
 from kpi_windows.definitions import Definitions
 from kpi_windows.facts import Deltas
+from kpi_windows.journeys.backlog import count
 from kpi_windows.journeys.journal import NEVER, Entry
 
 Cells = list[Any]
-"""[fact, at_ms, labels, amounts], one after the other."""
+"""[fact, at_ms, labels, amounts], one after the other; of a histogram a list of its buckets."""
 
 
 class StatementState(msgspec.Struct, array_like=True):
@@ -61,4 +62,8 @@ class StatementRules:
         for fact, at_ms, labels, amounts in cells:
             cell = self._deltas.cell(fact, at_ms, labels)
             for slot, amount in enumerate(amounts):
-                cell[slot] += sign * amount
+                if isinstance(amount, list):
+                    for bucket in amount:
+                        count(cell[slot], bucket, sign)
+                else:
+                    cell[slot] += sign * amount

@@ -10,7 +10,13 @@ from streams import metrics
 from streams.metrics import UNITS, Family, Series
 from streams.settings import Exporter
 
-_GROUP_TITLES = {"sales": "Sales", "marketing": "Marketing", "service": "Customer service"}
+_GROUP_TITLES = {
+    "sales": "Sales",
+    "marketing": "Marketing",
+    "service": "Customer service",
+    "production": "Production",
+    "projects": "Project management",
+}
 
 
 def _own(series: tuple[Series, ...]) -> Iterator[str]:

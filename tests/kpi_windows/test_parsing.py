@@ -23,13 +23,15 @@ from kpi_windows.amounts import (
 )
 from kpi_windows.catalogue import CATALOGUE
 from kpi_windows.facts import FACTS
+from kpi_windows.facts.operations import INCIDENT, PLAN, PROJECT
 from kpi_windows.facts.sales import CUSTOMER, CUSTOMER_PERIOD, ORDER, PAIR
 from kpi_windows.facts.service import RESPONSE
 from kpi_windows.facts.visits import VISIT, VISITOR
 from kpi_windows.formula import Combined, Constant, Node, number
 from kpi_windows.parsing import DEEPEST, FormulaError, Vocabulary, parse
-from kpi_windows.relations import PerYear, Previous, Whole
+from kpi_windows.relations import Days, MeanBefore, PerDay, PerYear, Previous, Whole, WindowEnd
 from kpi_windows.scope import Frame, WindowScope
+from kpi_windows.standing import CountAbove, Latest, LevelOfTold, Told
 from tests.kpi_windows.shops import Shop, at, some_of_everything
 
 KNOWN = Vocabulary(
@@ -53,6 +55,11 @@ LEAVES = (
     Level(CUSTOMER, "lost", at="start"),
     seconds(Quantile(RESPONSE, "response", q=0.9)),
     seconds(Quantile(RESPONSE, "business", where=where_of({"channel": "email"}), q=0.25)),
+    seconds(WindowEnd()),
+    seconds(Latest(INCIDENT, "at_ms", where=where_of({"kind": "a"}))),
+    seconds(LevelOfTold(PROJECT, "hours_ms", told=Told(PLAN, "estimates"))),
+    LevelOfTold(PLAN, "plans", where=where_of({"team": "b"}), told=Told(PLAN, "budgets")),
+    CountAbove(Level(PROJECT, "cost_micros"), Level(PLAN, "budget_micros"), Told(PLAN, "budgets")),
     Constant(3),
     Constant(Fraction(1, 8)),
 )
@@ -62,6 +69,9 @@ formulas = st.recursive(
         st.builds(Combined, st.sampled_from("+−×/"), parts, parts),
         st.builds(Previous, parts, st.booleans()),
         st.builds(PerYear, parts),
+        st.builds(PerDay, parts),
+        st.builds(Days, parts),
+        st.builds(MeanBefore, parts, st.integers(1, 3)),
         st.builds(lambda part: Whole(part, ("device",)), parts).filter(
             lambda whole: whole.part.has_label("device")
         ),
@@ -154,8 +164,12 @@ def test_a_kpi_stands_for_its_formula_and_is_held_to_labels_as_a_whole() -> None
         ("1 2", "at character 3, '2': expected an operator or the end"),
         ("1 $ 2", "at character 3, '$'"),
         ("", "at character 1, its end"),
-        ("sum(1)", "no function 'sum'; known are all, level"),
+        ("sum(1)", "no function 'sum'; known are all, count_above"),
         ("level(order.orders)", "expected an amount of"),
+        ("latest(unit.cycle)", "expected one of incident.at_ms in latest(…)"),
+        ("mean_before(sales, 0)", "expected a number of windows, 1 to 52"),
+        ("level_of_told(stock.units, plan.plans)", "stock has no label 'project'"),
+        ("count_above(project.cost_micros, sales, plan.plans)", "in count_above(…)"),
         ("level(customer.active, now)", "expected start or end"),
         ("previous(visits, all)", "expected whole"),
         ("all(visits, product)", "visit.visits has no label 'product'; known are"),

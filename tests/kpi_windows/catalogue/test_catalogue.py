@@ -24,7 +24,7 @@ ROWS = {
         sales average_order_size gross_profit average_margin average_order_value
         customer_retention_rate transactions conversion_rate cart_abandonment_rate
         new_vs_returning_orders cost_of_goods_sold product_affinity product_sequence
-        customer_lifetime_value revenue_per_visitor churn_rate""",
+        inventory competitor_price_index customer_lifetime_value revenue_per_visitor churn_rate""",
     "marketing": """
         visits new_vs_returning_visitors time_on_site bounce_rate pages_per_visit
         average_visit_duration traffic_source mobile_traffic day_part_traffic
@@ -36,6 +36,9 @@ ROWS = {
         csat nps hit_rate service_emails service_calls service_chats service_social
         first_response_time average_resolution_time active_issues backlog concern_classification
         escalation_rate pages_before_contact""",
+    "production": "cycle_time oee ole yield first_time_yield incidents",
+    "projects": """
+        hours_worked budget return_on_investment cost_variance cost_performance_index""",
 }
 """The guide's rows that clickstream, carts, orders and tickets can give, in its order; contacts on
 social media are the fourth of three rows."""
