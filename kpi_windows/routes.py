@@ -186,9 +186,8 @@ def others(event: Event, definitions: Definitions) -> list[tuple[str, str, Entry
     elif isinstance(event, CustomerForgotten):
         if event.visitor_id is not None:
             told.append((VISITORS, event.visitor_id, heard.forgotten_entry(event)))
-    elif isinstance(event, SubscriberLeft):
-        if event.message_id is not None:
-            told.append((MESSAGES, event.message_id, message.left_entry(event)))
+    elif isinstance(event, SubscriberLeft) and event.message_id is not None:
+        told.append((MESSAGES, event.message_id, message.left_entry(event)))
     return told
 
 

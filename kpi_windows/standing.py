@@ -130,8 +130,8 @@ class CountAbove(Node):
         return self.height, self.limit
 
     def sizes(self, scope: Scope) -> Iterator[Sizes]:
-        """The limits."""
-        return self.limit.sizes(scope)
+        """The things of which a limit was told, be it 0."""
+        yield scope.sizes(self.told.fact, self.told.amount, "end", self.limit.where)
 
     def text(self) -> str:
         """`count_above(fact.amount, limit.amount, told.amount)`."""

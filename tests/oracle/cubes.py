@@ -49,6 +49,14 @@ _IN_DAYS = "at_ms >= w.start_ms AND at_ms < w.day_end_ms"
 """What is kept by the day counts with the whole last day."""
 _BEFORE_END, _BEFORE_START = "at_ms < w.end_ms", "at_ms < w.start_ms"
 
+_UNIT = ("line", "machine", "product", "shift")
+_PROJECT = ("project", "team")
+
+
+def _told(name: str) -> str:
+    return f"greatest(at_ms, {name}_from) < w.end_ms AND {name}_from IS NOT NULL"
+
+
 CUBES: dict[str, Cube] = {
     "visit": Cube(
         "visits",
@@ -153,6 +161,44 @@ CUBES: dict[str, Cube] = {
         ("channel", "list", "campaign"),
         _sums("delivered", "opened", "opened_by_person", "clicked", "gone"),
     ),
+    "stock": Cube(
+        "stock_changes", ("product", "location"), _sums("units", "received"), _BEFORE_END
+    ),
+    "stock_out": Cube("assortment", ("product",), _sums("stock_outs")),
+    "assortment": Cube("assortment", ("product",), _sums("products", "out"), _BEFORE_END),
+    "price": Cube(
+        "price_changes",
+        ("product",),
+        _sums("own_price", "elsewhere", "compared", "dearer"),
+        _BEFORE_END,
+    ),
+    "unit_start": Cube("unit_starts", _UNIT, _sums("started", "became_good", "first_pass")),
+    "unit_end": Cube("unit_ends", _UNIT, _sums("finished", "good", "reworked")),
+    "cycle": Cube("cycles", _UNIT, {**_sums("cycles", "cycle_ms"), **_waits("cycle", "cycle_ms")}),
+    "machine": Cube(
+        "machine_reported",
+        _UNIT,
+        _sums("planned", "run", "ideal", "valuable", "produced", "good"),
+    ),
+    "labour": Cube(
+        "labour_reported",
+        ("line", "team", "shift"),
+        _sums("planned", "worked", "standard", "produced", "good"),
+    ),
+    "incident": Cube("incident_reported", ("kind", "line"), _sums("incidents")),
+    "last_incident": Cube(
+        "incident_reported", ("kind", "line"), {"at_latest": "max(at_ms)"}, _BEFORE_END
+    ),
+    "booked": Cube("bookings", _PROJECT, _sums("hours", "cost", "income")),
+    "booked_end": Cube("bookings", _PROJECT, _sums("hours", "cost", "income"), _BEFORE_END),
+    **{
+        f"booked_{name}": Cube("bookings", _PROJECT, _sums("hours", "cost"), _told(name))
+        for name in ("budget", "estimated", "planned", "earned")
+    },
+    "plan": Cube(
+        "plan_changes", _PROJECT, _sums("budget", "estimated", "planned", "earned"), _BEFORE_END
+    ),
+    "above_budget": Cube("above_budget", _PROJECT, _sums("above"), _BEFORE_END),
     "rating": Cube(
         "ratings",
         ("channel",),

@@ -12,6 +12,7 @@ from tests.oracle.windows import Window
 MICRO = Fraction(1, 1_000_000)
 MILLI = Fraction(1, 1_000)
 YEAR_MS = Fraction(36_525, 100) * 86_400_000
+DAY_MS = Fraction(86_400_000)
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,8 @@ class Asked:
     by: tuple[str, ...] = ()
     where: Mapping[str, str] | None = None
     dropped: frozenset[str] = frozenset()
+    earlier: tuple[Window, ...] = ()
+    """The four windows before, the last one first."""
 
     def get(self, cube: str, amount: str, **held: str | tuple[str, ...]) -> Series:
         """An amount of a cube, held to some label values."""
@@ -47,7 +50,7 @@ class Asked:
                 if number is not None:
                     had = numbers.get(key)
                     numbers[key] = number if had is None else had + number
-        nothing = None if amount.endswith(("_median", "_p90")) else 0
+        nothing = None if amount.endswith(("_median", "_p90", "_latest")) else 0
         told = [v for v, number in numbers.items() if number and not self.dropped]
         return Series(by, lambda values: numbers.get(values, nothing), told)  # type: ignore[arg-type,return-value]
 
@@ -196,6 +199,64 @@ def _peak(column: str) -> Formula:
     return lambda q: Series.of(q.sums.peak(column, q.window))
 
 
+def _lain(q: Asked) -> Answer:
+    units = q.get("stock", "units")
+    return (units * q.window.end_ms - q.get("stock", "received")) * (1 / DAY_MS), units
+
+
+def _units_a_day(q: Asked) -> Series:
+    return q.get("line", "units") * (DAY_MS / (q.window.end_ms - q.window.start_ms))
+
+
+def _since_last(q: Asked) -> Series:
+    latest = q.get("last_incident", "at_latest")
+    return (Series.of(q.window.end_ms) - latest) * (1 / DAY_MS)
+
+
+def _yield_variance(q: Asked) -> Series:
+    made = [replace(q, window=each).get("unit_end", "finished") for each in q.earlier]
+    return q.get("unit_end", "finished") - sum(made[1:], made[0]) * Fraction(1, len(made))
+
+
+def _product(q: Asked, cube: str, over: tuple[str, ...], under: tuple[str, ...]) -> Answer:
+    parts = []
+    for names in (over, under):
+        first, *rest = (q.get(cube, name) for name in names)
+        for part in rest:
+            first = first * part
+        parts.append(first)
+    return parts[0], parts[1]
+
+
+def _oee(q: Asked) -> Answer:
+    over, under = _product(q, "machine", ("ideal", "good"), ("planned", "produced"))
+    return over * MILLI, under * MILLI  # type: ignore[operator]
+
+
+def _ole(q: Asked) -> Answer:
+    over, under = _product(q, "labour", ("worked", "good"), ("planned", "standard"))
+    return over * MILLI, under * (MILLI * MICRO)  # type: ignore[operator]
+
+
+def _less(one: Formula, other: Formula) -> Formula:
+    return lambda q: one(q) - other(q)  # type: ignore[operator]
+
+
+def _return(cube: str) -> Formula:
+    return lambda q: (
+        (q.get(cube, "income") - q.get(cube, "cost")) * MICRO,
+        q.get(cube, "cost") * MICRO,
+    )
+
+
+def _plan(amount: str) -> Formula:
+    return _sum("plan", amount, MICRO)
+
+
+def _spent(told: str) -> Formula:
+    return _sum(f"booked_{told}", "cost", MICRO)
+
+
 KPIS: dict[str, dict[str, Formula]] = {
     "sales": {
         "default": _goods(_net),
@@ -272,6 +333,80 @@ KPIS: dict[str, dict[str, Formula]] = {
     },
     "product_affinity": {"default": _sum("pair", "orders")},
     "product_sequence": {"default": _sum("follow", "orders")},
+    "inventory": {
+        "default": _sum("stock", "units"),
+        "mean_age": _lain,
+        "units_a_day": _units_a_day,
+        "days_of_supply": _ratio(_sum("stock", "units"), _units_a_day),
+        "stock_outs": _sum("stock_out", "stock_outs"),
+        "out": _sum("assortment", "out"),
+        "out_share": _share("assortment", "out", "products"),
+    },
+    "competitor_price_index": {
+        "default": _ratio(_sum("price", "own_price", MICRO), _sum("price", "elsewhere", MICRO)),
+        "dearer_share": _share("price", "dearer", "compared"),
+        "compared": _sum("price", "compared"),
+    },
+    "cycle_time": {
+        "default": _ratio(_sum("cycle", "cycle_ms", MILLI), _sum("cycle", "cycles")),
+        "median": _sum("cycle", "cycle_median", MILLI),
+        "p90": _sum("cycle", "cycle_p90", MILLI),
+        "cycles": _sum("cycle", "cycles"),
+    },
+    "oee": {
+        "default": _oee,
+        "valuable_time": _ratio(
+            _sum("machine", "valuable", MILLI), _sum("machine", "planned", MILLI)
+        ),
+        "availability": _ratio(_sum("machine", "run", MILLI), _sum("machine", "planned", MILLI)),
+        "performance": _ratio(_sum("machine", "ideal", MILLI), _sum("machine", "run", MILLI)),
+        "quality": _share("machine", "good", "produced"),
+    },
+    "ole": {
+        "default": _ole,
+        "availability": _ratio(_sum("labour", "worked", MILLI), _sum("labour", "planned", MILLI)),
+        "performance": _ratio(_sum("labour", "produced"), _sum("labour", "standard", MICRO)),
+        "quality": _share("labour", "good", "produced"),
+    },
+    "yield": {
+        "default": _sum("unit_end", "finished"),
+        "reported": _sum("machine", "produced"),
+        "variance": _yield_variance,
+        "good": _sum("unit_end", "good"),
+        "reworked": _sum("unit_end", "reworked"),
+    },
+    "first_time_yield": {
+        "default": _share("unit_start", "became_good", "started"),
+        "first_pass": _share("unit_start", "first_pass", "started"),
+        "of_finished": _share("unit_end", "good", "finished"),
+        "started": _sum("unit_start", "started"),
+    },
+    "incidents": {"default": _sum("incident", "incidents"), "since_last": _since_last},
+    "hours_worked": {
+        "default": _sum("booked", "hours", MILLI),
+        "to_date": _sum("booked_end", "hours", MILLI),
+        "estimate": _sum("plan", "estimated", MILLI),
+        "variance": _less(
+            _sum("booked_estimated", "hours", MILLI), _sum("plan", "estimated", MILLI)
+        ),
+    },
+    "budget": {
+        "default": _plan("budget"),
+        "spent": _sum("booked_end", "cost", MICRO),
+        "left": _less(_plan("budget"), _spent("budget")),
+        "spent_share": _ratio(_spent("budget"), _plan("budget")),
+        "over": _sum("above_budget", "above"),
+    },
+    "return_on_investment": {"default": _return("booked"), "to_date": _return("booked_end")},
+    "cost_variance": {
+        "default": _less(_plan("planned"), _spent("planned")),
+        "earned_value": _less(_plan("earned"), _spent("earned")),
+    },
+    "cost_performance_index": {
+        "default": _ratio(_plan("earned"), _spent("earned")),
+        "earned_value": _plan("earned"),
+        "actual_cost": _spent("earned"),
+    },
     "customer_lifetime_value": {
         "default": lambda q: (
             q.get("profit", "profit") * MICRO,

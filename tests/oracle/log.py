@@ -126,6 +126,8 @@ class Log(NamedTuple):
     orders: list[dict[str, Any]]
     order_goods: list[dict[str, Any]]
     marketing_events: list[dict[str, Any]]
+    operations: list[dict[str, Any]]
+    """Events of inventory, production and projects."""
 
 
 def read(events: Iterable[Accepted], definitions: Definitions) -> Log:
@@ -159,6 +161,22 @@ _MARKETING_KEYS = (
     *("network", *_SHARED, "list"),
 )
 
+_OPERATIONS_KEYS = {
+    "stock_counted": ("stock", "product_id"),
+    "price_set": ("price", "product_id"),
+    "competitor_price_seen": ("price", "product_id"),
+    "unit_started": ("unit", "unit_id"),
+    "unit_finished": ("unit", "unit_id"),
+    "machine_reported": ("machine", "report_id"),
+    "labour_reported": ("labour", "report_id"),
+    "incident_reported": ("incident", "incident_id"),
+    "hours_booked": ("hours", "booking_id"),
+    "cost_booked": ("cost", "booking_id"),
+    "income_booked": ("income", "booking_id"),
+    "project_planned": ("plan", "project_id"),
+}
+"""By type: what it is about, and the field that names it."""
+
 _ONCE = ("order_completed", "order_refunded", "order_cancelled")
 """An order, a refund of it and its cancellation count once; the first to arrive does."""
 
@@ -171,6 +189,9 @@ def _key(event: dict[str, Any]) -> str:
         return str(event["customer_id"])
     if kind == "subscribers_counted":
         return f"{kind} {event.get('list', 'newsletter')}"
+    if kind in _OPERATIONS_KEYS:
+        journey, name = _OPERATIONS_KEYS[kind]
+        return f"{journey} {event[name]}"
     for name in _MARKETING_KEYS:
         if name in event and not kind.startswith("order"):
             return f"{name} {event[name]}" if name in _SHARED else f"{kind} {event[name]}"
@@ -185,6 +206,20 @@ def _ms(time: int | str) -> int:
     if isinstance(time, int):
         return time
     return (datetime.fromisoformat(time) - EPOCH) // timedelta(milliseconds=1)
+
+
+def counted_ms(event: dict[str, Any]) -> int:
+    """When a statement counts."""
+    told = event.get("counted_at")
+    return int(event["at_ms"]) if told is None else _ms(told)
+
+
+def last_of(events: list[dict[str, Any]], name: str) -> list[dict[str, Any]]:
+    """Of each id the last statement."""
+    last: dict[str, dict[str, Any]] = {}
+    for event in sorted(events, key=lambda e: (e["at_ms"], e.get("event_id") or "")):
+        last[event[name]] = event
+    return list(last.values())
 
 
 def _text(event: dict[str, Any], *names: str) -> dict[str, str | None]:
@@ -341,6 +376,10 @@ _TAKE = {
     "orders": _take_order,
     "tickets": _take_ticket,
     "marketing": lambda log, event, _: log.marketing_events.append(event),
+    **dict.fromkeys(
+        ("inventory", "production", "projects"),
+        lambda log, event, _: log.operations.append(event),
+    ),
 }
 
 # ---------------------------------------------------------------------------- money

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import random
+from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
@@ -104,15 +105,7 @@ class Maker:
         """All records in order of arrival."""
         chance, style = self.chance, self.style
         told: list[tuple[int, int, Sent]] = []
-        shares = {
-            self.click: 8.0,
-            self.cart: 4.0,
-            self.order: 3.0,
-            self.subscription: 0.5,
-            self.ticket: 5.0,
-            self.on_list: 2.0,
-            self.message: 3.0,
-        }
+        shares = self.shares()
         if style.only:
             shares = {make: share for make, share in shares.items() if make.__name__ in style.only}
         for _ in range(style.events):
@@ -129,6 +122,18 @@ class Maker:
                 again_ms = arrival_ms + chance.randint(0, 2 * style.lateness_ms)
                 told.append((again_ms, len(told), Sent(topic, key.encode(), value, again_ms)))
         return [sent for _, _, sent in sorted(told, key=lambda each: each[:2])]
+
+    def shares(self) -> dict[Callable[[], tuple[str, str, dict[str, Any]]], float]:
+        """What is made how often."""
+        return {
+            self.click: 8.0,
+            self.cart: 4.0,
+            self.order: 3.0,
+            self.subscription: 0.5,
+            self.ticket: 5.0,
+            self.on_list: 2.0,
+            self.message: 3.0,
+        }
 
     def _mark(self, topic: str, key: str, event: dict[str, Any]) -> None:
         chance = self.chance

@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import duckdb
 
 from kpi_windows.definitions import Definitions
 from kpi_windows.windows import Grid
-from tests.oracle import carts, customers, lists, orders, tickets, visits
+from tests.oracle import (
+    carts,
+    customers,
+    lists,
+    orders,
+    production,
+    projects,
+    stock,
+    tickets,
+    visits,
+)
 from tests.oracle.cubes import Number, Series, Sums, Values
 from tests.oracle.kpis import KPIS, Asked
 from tests.oracle.log import Accepted, read
@@ -72,8 +82,12 @@ class Oracle:
         customers.make(self.db, log, definitions, told)
         tickets.make(self.db, log, definitions, told)
         lists.make(self.db, log, definitions)
+        stock.make(self.db, log, definitions)
+        production.make(self.db, log, definitions)
+        projects.make(self.db, log, definitions)
         grid, zone = Grid(definitions.zone), definitions.zone
         self.windows: dict[str, tuple[Window, Window, Window]] = {}
+        self.earlier: dict[str, tuple[Window, ...]] = {}
         for name in windows:
             now = self._kept(window(zone, name, self.asked_ms))
             if name in LENGTHS:
@@ -82,9 +96,12 @@ class Oracle:
             else:
                 as_far = self._kept(Window(*grid.previous(name, self.asked_ms)))
                 self.windows[name] = now, as_far, previous_whole(zone, name, self.asked_ms)
+            self.earlier[name] = tuple(map(self._kept, _earlier(grid, name, now)))
         for name, each in (extra or {}).items():
             self.windows[name] = each, each, each
-        asked = {each for told in self.windows.values() for each in told}
+            self.earlier[name] = (each,)
+        kept = (*self.windows.values(), *self.earlier.values())
+        asked = {each for told in kept for each in told}
         asked |= {self.in_days(told[0]) for told in self.windows.values()}
         self.sums = Sums(self.db, asked, lambda end_ms: day_end(zone, end_ms - 1))
 
@@ -113,7 +130,8 @@ class Oracle:
     ) -> dict[Values, Told]:
         """Label values -> the number, its numerator and denominator, wherever there is anything."""
         now, before, whole = self.windows[window_name]
-        asked = Asked(self.sums, window_name, now, before, whole, by, where)
+        earlier = self.earlier[window_name]
+        asked = Asked(self.sums, window_name, now, before, whole, by, where, earlier=earlier)
         answer = KPIS[kpi][name](asked)
         over, under = answer if isinstance(answer, tuple) else (answer, None)
         result = over if under is None else over / under
@@ -126,6 +144,19 @@ class Oracle:
             )
             for values in groups
         }
+
+
+def _earlier(grid: Grid, name: str, window: Window) -> Iterator[Window]:
+    """The four windows before, each as far as the one after it; after a whole one the whole one."""
+    for _ in range(4):
+        if name in LENGTHS:
+            window = Window(2 * window.start_ms - window.end_ms, window.start_ms)
+        else:
+            at_ms = max(window.start_ms, window.end_ms - 1)
+            is_whole = window.end_ms == grid.whole(name, at_ms).end_ms
+            before = grid.previous_whole if is_whole else grid.previous
+            window = Window(*before(name, at_ms))
+        yield window
 
 
 def _groups(by: tuple[str, ...], over: Series, under: Series | None) -> set[Values]:
