@@ -64,7 +64,7 @@ LEAVES = (
     Constant(Fraction(1, 8)),
 )
 formulas = st.recursive(
-    st.sampled_from(LEAVES),
+    st.integers(0, len(LEAVES) - 1).map(LEAVES.__getitem__),
     lambda parts: st.one_of(
         st.builds(Combined, st.sampled_from("+−×/"), parts, parts),
         st.builds(Previous, parts, st.booleans()),
