@@ -24,7 +24,7 @@ _ALL = "(sum(increase(kpi_processor_events_total[1h])) > 0)"
 def board(settings: Settings, uid: str, title: str, description: str) -> builders.Dashboard:
     """An empty dashboard that the others can be reached from."""
     made = builders.Dashboard(title).uid(uid).description(description).tags([TAG]).editable()
-    made.time("now-24h", "now").refresh("30s").timezone(settings.definitions.zone)
+    made.time("now-24h", "now").refresh("30s").timezone(_zone(settings))
     made.tooltip(dashboard.DashboardCursorSync.CROSSHAIR)
     others = builders.DashboardLink("Dashboards").type(dashboard.DashboardLinkType.DASHBOARDS)
     made.link(others.tags([TAG]).as_dropdown(True).include_vars(True).keep_time(True))
@@ -32,6 +32,12 @@ def board(settings: Settings, uid: str, title: str, description: str) -> builder
         builders.DatasourceVariable("datasource").label("Data source").type("prometheus")
     )
     return made
+
+
+def _zone(settings: Settings) -> str:
+    """The shop's, in which its days begin; who hasn't set one sees their own."""
+    zone = settings.definitions.zone
+    return "browser" if zone == "UTC" else zone
 
 
 def windows(made: builders.Dashboard, settings: Settings) -> None:

@@ -140,7 +140,7 @@ def _dashboards() -> dict[str, Any]:
                 "type": "file",
                 "disableDeletion": True,
                 "allowUiUpdates": False,
-                "options": {"path": "/var/lib/grafana/dashboards"},
+                "options": {"path": "/etc/grafana/dashboards"},
             }
         ],
     }
