@@ -198,9 +198,10 @@ def _why(projection: Projection, judged: Window) -> str:
     """Why there is no landing."""
     if judged.end_ms <= projection.now_ms:
         return "the judged window has no value"
-    wanted = 2 if projection.kind is Kind.LEVEL else 1
-    if projection.kind is not Kind.STANDING and len(projection.days) < wanted:
-        return f"to project, {wanted} whole {'days' if wanted > 1 else 'day'} of data are needed"
+    if projection.kind is Kind.LEVEL and len(projection.days) < 2:
+        return "to project, two days of data are needed"
+    if projection.kind is not Kind.STANDING and not projection.days:
+        return "to project, a day of data is needed"
     return "there is no value to project from"
 
 
@@ -221,7 +222,7 @@ def _needed(
     if target is None or judged.end_ms <= projection.now_ms:
         return None
     left = projection.days_left(judged.end_ms)
-    if projection.kind is Kind.RATIO:
+    if projection.kind is Kind.RATIO and projection.ratio:
         return projection.needed(judged, target)
     if projection.kind is Kind.SUM:
         if value is None:  # all of it, in the whole window

@@ -104,14 +104,14 @@ class MergedPanes:
         slot = slot if slot is None else ("level", slot)
         return self._cube(fact, by, part).cells(cover | {_BEFORE_ALL}, slot)
 
-    def first_day_ms(self, fact: Fact) -> int | None:
-        """The start of the first day of which anything is kept; None when there is none.
+    def first_ms(self, fact: Fact, level: Level) -> int | None:
+        """The start of the first minute, hour or day of which anything is kept, None without one.
 
         0 for a level whose first days were summed up in the pane before all others.
         """
-        of_days = (Level.DAY, BEFORE)
-        days = (at for level, at in self._partial.get(fact.name, ()) if level in of_days)
-        return min(days, default=None)
+        of_level = (level, BEFORE)
+        starts = (at for size, at in self._partial.get(fact.name, ()) if size in of_level)
+        return min(starts, default=None)
 
     def rise(self, fact: Fact, start_ms: int, end_ms: int, histogram: str) -> int:
         """The largest sum of a histogram's counts from its first bucket in the range on, or 0.

@@ -138,6 +138,8 @@ class _Day(NamedTuple):
     end_ms: int
     number: int
     """Of the local date."""
+    local: bool = True
+    """False: 24 hours that didn't begin at midnight."""
 
     @property
     def weekday(self) -> int:
@@ -155,19 +157,25 @@ class Projection:
         self._ripe_ms = view.matures_ms(asked.kpi)
         self.now_ms = watermark_ms - watermark_ms % MINUTE_MS + MINUTE_MS
         self.kind = kind_of(asked.formula)
+        self.ratio = ratio_of(asked.formula)
 
     @cached_property
     def data_ms(self) -> int | None:
         """The start of the first local day with data of the formula; None without any."""
-        first = [self._view.panes.first_day_ms(fact) for fact in self._asked.formula.facts()]
-        told = [day_ms for day_ms in first if day_ms is not None]
+        return self._first_ms(Pane.DAY)
+
+    def _first_ms(self, level: Pane) -> int | None:
+        facts = set(self._asked.formula.facts())
+        first = [self._view.panes.first_ms(fact, level) for fact in facts]
+        told = [at_ms for at_ms in first if at_ms is not None]
         return max(min(told), self._view.since_ms(self._asked.formula)) if told else None
 
     @cached_property
     def days(self) -> list[_Day]:
         """The last 28 whole local days, oldest first, as far as there are data and they are ripe.
 
-        The first day with data isn't one of them: it may have begun in its middle.
+        The first day with data isn't one of them: it may have begun in its middle.  As long as
+        there is none, the last 24 hours stand for one, once there are so many.
         """
         if self.data_ms is None:
             return []
@@ -177,7 +185,13 @@ class Projection:
             day for day in self._days(since_ms, known_ms)
             if day.start_ms >= since_ms and day.end_ms <= known_ms
         ]  # fmt: skip
-        return told[-PROFILE_DAYS:]
+        return told[-PROFILE_DAYS:] or self._last_24_hours(known_ms - known_ms % MINUTE_MS)
+
+    def _last_24_hours(self, end_ms: int) -> list[_Day]:
+        first_ms, start_ms = self._first_ms(Pane.MINUTE), end_ms - DAY_MS
+        if first_ms is None or first_ms > start_ms:
+            return []
+        return [_Day(start_ms, end_ms, self._view.grid.date_number(start_ms), local=False)]
 
     def _days(self, start_ms: int, end_ms: int) -> Iterator[_Day]:
         grid = self._view.grid
@@ -229,11 +243,7 @@ class Projection:
 
     def needed(self, window: Window, target: Number) -> Number | None:
         """Of a ratio: what it must be in the rest of the window to end at the target."""
-        so_far, rest, ratio = (
-            self._so_far(window),
-            self._rest(window),
-            ratio_of(self._asked.formula),
-        )
+        so_far, rest, ratio = self._so_far(window), self._rest(window), self.ratio
         if so_far is None or rest is None or ratio is None:
             return None
         over = ratio[0].value(Blend(so_far, self._window))
@@ -277,7 +287,7 @@ class Projection:
 
     def _rest_of_today(self, today: _Day, alike: list[_Day]) -> Iterator[_Part]:
         share = Fraction(1, len(alike))
-        if not self._by_hours:
+        if not self._by_hours or not alike[0].local:
             left = Fraction(today.end_ms - self.now_ms, today.end_ms - today.start_ms)
             yield from (_Part(share * left, self._whole(day)) for day in alike)
             return

@@ -245,15 +245,26 @@ def test_without_an_event_nothing_is_known() -> None:
     assert (state.state, state.reason) == (State.UNKNOWN, "nothing has come in yet")
 
 
-def test_less_than_a_whole_day_isnt_projected_from() -> None:
+def test_less_than_a_day_isnt_projected_from() -> None:
     shop = Shop()
-    sold(shop, "2025-01-07", "2025-01-09", 100)
+    sold(shop, "2025-01-07", "2025-01-10", 100)  # Tuesday to Thursday, at noon
     wanted = goal("sales", Target(Fraction(1_000)), baseline=None)
-    state = state_of(wanted, shop.commit("2025-01-08 23:58"))
-    assert told(state) == (State.UNKNOWN, 200, None, 1_000, None)
-    assert "1 whole day of data" in state.reason
+    state = state_of(wanted, shop.commit("2025-01-08 11:58"))
+    assert told(state) == (State.UNKNOWN, 100, None, 1_000, None)
+    assert state.reason == "to project, a day of data is needed"
+    assert state.pace is None
     state = state_of(wanted, shop.commit("2025-01-08 23:59"))
     assert (state.state, state.landing) == (State.ON_TRACK, 200 + 82 * 100)
+
+
+def test_until_a_local_day_is_whole_the_last_24_hours_stand_for_one() -> None:
+    """From noon to noon 100; the rest of the day is half of that."""
+    shop = Shop()
+    sold(shop, "2025-01-07", "2025-01-10", 100)
+    wanted = goal("sales", Target(Fraction(1_000)), baseline=None)
+    state = state_of(wanted, shop.commit("2025-01-08 11:59"))
+    assert (state.state, state.pace) == (State.ON_TRACK, 100)
+    assert state.landing == 100 + 82 * 100 + Fraction(12, 24) * 100
 
 
 def test_a_weekday_not_seen_yet_is_like_the_mean_of_the_days_that_were() -> None:
@@ -305,7 +316,7 @@ def test_a_level_needs_two_days() -> None:
     wanted = goal("backlog", Target(Fraction(9)), baseline=None)
     state = state_of(wanted, shop.commit("2025-01-08 23:59"))
     assert (state.state, state.value) == (State.UNKNOWN, 3)
-    assert "2 whole days" in state.reason
+    assert state.reason == "to project, two days of data are needed"
     assert state_of(wanted, shop.commit("2025-01-09 23:59")).landing == 3
 
 
