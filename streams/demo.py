@@ -18,7 +18,8 @@ import threading
 import time
 import urllib.request
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any, NoReturn
 
 from streams.broker import PARTITIONS, EmbeddedBroker
@@ -46,8 +47,8 @@ class DemoOptions:
 
     seconds: float | None = None
     shop: bool = True
-    hours: float = 24.0
-    """Of the shop's past, played first."""
+    hours: float = 26.0
+    """Of the shop's past, played first: a day, and a little for what needs time to ripen."""
     visits_per_hour: float = 600.0
     seed: int = 1
 
@@ -76,7 +77,7 @@ def run(settings: Settings, options: DemoOptions, say: Callable[[str], None]) ->
     ends = None if options.seconds is None else time.monotonic() + options.seconds
     say("starting: a broker in this process, a worker and an exporter beside it …")
     with EmbeddedBroker() as broker:
-        child = Child(environment(settings, broker.bootstrap))
+        child = Child(environment(settings, broker.bootstrap), options)
         stop = threading.Event()
         play: Play | None = None
         try:
@@ -109,6 +110,8 @@ def _tell(
     say("")
     say(f"  metrics   {url}/metrics")
     say(f"  a KPI     kpi query conversion_rate --window hour --from now-6h --url {url}")
+    if options.shop:
+        say(f"  goals     kpi query --goals --url {url}")
     say(f"  status    {url}/api/v1/status")
     say(f"  Kafka     {bootstrap}")
     say("")
@@ -126,9 +129,10 @@ def _tell(
 class Child:
     """The process of worker and exporter."""
 
-    def __init__(self, variables: Mapping[str, str]) -> None:
+    def __init__(self, variables: Mapping[str, str], options: DemoOptions) -> None:
+        shop = ["--visits", str(options.visits_per_hour)] if options.shop else ["--no-shop"]
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "streams.cli", "demo", "--inside"],
+            [sys.executable, "-m", "streams.cli", "demo", "--inside", *shop],
             env=dict(variables),
             stdout=subprocess.PIPE,
             text=True,
@@ -243,14 +247,24 @@ class Play:
         return sum(topic["in"] for topic in status["events"].values())
 
 
-def inside(settings: Settings) -> NoReturn:
-    """The child: a worker whose cuts go to the exporter in the same loop; ends the process."""
+def inside(settings: Settings, visits_per_hour: float | None) -> NoReturn:
+    """The child: a worker whose cuts go to the exporter in the same loop; ends the process.
+
+    For the simulated shop (by its visits an hour; None: there is none) it sets goals.
+    """
+    from zoneinfo import ZoneInfo
+
     from kpi_windows.engine import Shard
     from streams.collectors import WorkerCollector
+    from streams.demo_goals import demo_goals
     from streams.exporter import exporter_app, serve
     from streams.follower import Whole
     from streams.worker import run_worker
 
+    if visits_per_hour is not None and not settings.goals:
+        zone, catalogue = settings.definitions.zone, settings.catalogue
+        today = datetime.now(ZoneInfo(zone)).date()
+        settings = replace(settings, goals=demo_goals(today, visits_per_hour, catalogue, zone))
     whole = Whole(settings)
     for partition in range(settings.partitions):
         whole.catch_up(partition)  # the broker is new: there is nothing to read

@@ -20,7 +20,7 @@ from streams.settings import Settings
 @config_options("exporter_host", "exporter_port", "log_level")
 @click.option("--seconds", type=click.FloatRange(min=0), help="End after so long [never].")
 @click.option("--no-shop", is_flag=True, help="No simulated shop: send events of your own.")
-@click.option("--hours", type=click.FloatRange(0), default=24.0, help="Of its past, first [24].")
+@click.option("--hours", type=click.FloatRange(0), default=26.0, help="Of its past, first [26].")
 @click.option("--visits", type=click.FloatRange(1), default=600.0, help="An hour [600].")
 @click.option("--seed", type=int, default=1, help="Another seed, another shop [1].")
 @click.option("--inside", is_flag=True, hidden=True)
@@ -35,14 +35,14 @@ def command(
 ) -> None:
     """A simulated shop, a broker, a worker and an exporter, in one go.
 
-    Needs nothing but this command: the broker lives in its memory. The shop's last 24 hours are
+    Needs nothing but this command: the broker lives in its memory. The shop's last 26 hours are
     played first, fast, so that every window has values within a minute; then it goes on live.
     The address of /metrics is printed; everything is gone when it ends.
     """
     from streams import demo
 
     if inside:
-        demo.inside(settings)
+        demo.inside(settings, None if no_shop else visits)
     options = demo.DemoOptions(seconds, not no_shop, hours, visits, seed)
     try:
         demo.run(settings, options, click.echo)

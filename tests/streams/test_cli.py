@@ -89,7 +89,7 @@ def test_what_fails_exits_with_1_and_says_what_to_do(tmp_path: Path) -> None:
         (["compute", "e.jsonl", "--kpi", "visitz"], "no KPI 'visitz'; did you mean"),
         (["compute", "e.jsonl", "--kpi", "visits", "--by", "team"], "not broken down by team"),
         (["kpis", "visitz"], "did you mean 'visits'?"),
-        (["kpis", "Kosten van"], "did you mean 'Kosten van verkochte goederen'?"),
+        (["kpis", "Kosten van verkochte"], "did you mean 'Kosten van verkochte goederen'?"),
         (["topics", "--bootstrap-servers", nobody], "No Kafka broker answers at"),
         (["feed", "e.jsonl", "--bootstrap-servers", nobody], "no broker answers at"),
         (["worker", "--config", "none.toml"], "there is no such file"),

@@ -93,6 +93,7 @@ def test_it_shows_values_and_ends_by_itself(tmp_path: Path) -> None:
             told = scraped(metrics)
             assert told['kpi_visits{window="24h"}'] >= told['kpi_visits{window="1h"}']
             assert told['kpi_worker_events_total{partition="0"}'] > 0
+            assert told['kpi_goal_target{goal="visits"}'] == 600 * 24 * 30 * 1.2
             assert demo.end() == 0
             assert demo.said[-1] == "the demo has ended; its broker, events and values are gone"
         finally:

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import re
+from datetime import date
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from kpi_windows.catalogue import CATALOGUE
 from kpi_windows.goals import By, Goal, Target
 from kpi_windows.windows import Grid, Window
 from streams.config import ConfigError, load
+from streams.demo_goals import demo_goals
 from streams.goal_settings import TEMPLATES
 from tests.kpi_windows.shops import ZONE, at
 
 GRID = Grid(ZONE)
 EXAMPLE = Path(__file__).parents[2] / "examples/shop.toml"
+GUIDE = Path(__file__).parents[2] / "docs/how-to/goals.md"
 
 
 def goals(tmp_path: Path, text: str) -> dict[str, Goal]:
@@ -206,3 +211,30 @@ def test_tables_are_expected(tmp_path: Path) -> None:
     file.write_text("goals = 3\n")
     with pytest.raises(ConfigError, match=r":1: \[goals\]: expected tables as \[goals.sales\]"):
         load(file, {})
+
+
+@pytest.mark.parametrize(
+    ("today", "quarter", "year", "half"),
+    [
+        ("2026-01-01", "2026-06-30", "2026-12-31", "2026-06-30"),
+        ("2026-11-30", "2027-03-31", "2027-10-31", "2027-04-30"),
+        ("2027-12-31", "2028-03-31", "2028-11-30", "2028-05-31"),
+    ],
+)
+def test_the_demos_goals_are_ahead_of_it(today: str, quarter: str, year: str, half: str) -> None:
+    sales, conversion, visits, calls = demo_goals(date.fromisoformat(today), 600, CATALOGUE, ZONE)
+    assert sales.deadline_ms == span("day", quarter).end_ms
+    assert conversion.deadline_ms == visits.deadline_ms == span("day", year).end_ms
+    assert calls.deadline_ms == span("day", half).end_ms
+    assert visits.baseline == 600 * 24 * 30
+
+
+def test_the_guide_to_goals_shows_what_works(tmp_path: Path) -> None:
+    text = GUIDE.read_text(encoding="utf-8")
+    (block,) = re.findall(r"```toml\n(.*?)```", text, re.DOTALL)
+    assert set(goals(tmp_path, block)) == {"sales", "phone_orders"}
+    rows = re.findall(r"^\| `(.*?)` \| ([\d.]+) %", text, re.MULTILINE)
+    assert len(rows) == 3
+    for written, percent in rows:
+        target = one(tmp_path, kpi='"conversion_rate"', target=written).target
+        assert target.of(Fraction(3, 100)) == Fraction(percent) / 100
