@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import NamedTuple
 
 MINUTE_MS = 60_000
 HOUR_MS = 60 * MINUTE_MS
 
-EVENTS_PER_VISIT = 6.9
-"""Of all topics together, as the stories of visits, orders and tickets make them."""
+EVENTS_PER_VISIT = 8.6
+"""Of all topics together, as the stories that visits bring with them make them."""
 
 
 class Message(NamedTuple):
@@ -44,6 +45,8 @@ class ShopOptions:
     """The share of events that are sent twice, with the same `event_id`."""
     bots: float = 0.005
     """The share of visits by machines that say so (`is_bot`)."""
+    topics: Collection[str] | None = None
+    """Only what is sent to these; absent: to all eight."""
     clickstream_only: bool = False
     """For benchmarks: clicks of `visitors` known visitors, `events_per_second` of them, no more."""
     visitors: int = 10_000

@@ -10,7 +10,9 @@ from typing import Any
 from streams.simulator.catalogue import PRODUCTS, Product
 from streams.simulator.chance import Choice, one_of, wait_ms
 from streams.simulator.options import HOUR_MS
+from streams.simulator.social import affiliate_sold, review
 from streams.simulator.stage import Moment, Person, Stage, Story, until
+from streams.simulator.stock import moved
 from streams.simulator.tickets import ticket
 
 DAY_MS = 24 * HOUR_MS
@@ -18,6 +20,8 @@ _SELLERS = {
     "phone": (("inside-sales", "Noor"), ("inside-sales", "Bram")),
     "store": (("store-utrecht", "Fatima"), ("store-utrecht", "Jan"), ("store-gent", "Lotte")),
 }
+_REVIEWED = 0.12
+_DAILY = 0.4
 _CHANNELS = Choice({"store": 60, "phone": 40})
 _ABOUT_ORDERS = Choice({"email": 50, "phone": 30, "chat": 12, "social": 8})
 
@@ -69,6 +73,17 @@ class Order:
         self.on_line = first.price_cents * count // 20 if draw() < 0.1 else 0
         self.discount = self.on_order + self.on_line
         self.tax = (self.gross - self.discount) * 21 // 100
+        self.affiliate: str | None = None
+        self.placed_ms = 0
+
+    def brought_by(self, stage: Stage, base: dict[str, Any], at_ms: int) -> None:
+        """Where its visit came from: an ad network and an affiliate claim their part."""
+        origin = tuple(base.get(name) for name in ("source", "medium", "campaign"))
+        stage.books.add(("orders", *origin), at_ms)
+        stage.books.add(("cents", *origin), at_ms, self.gross - self.discount)
+        self.placed_ms = at_ms
+        if origin[1] == "affiliate":
+            self.affiliate = origin[0]
 
     def event(self, at_ms: int, shipping: int, fields: dict[str, Any]) -> dict[str, Any]:
         """`order_completed`."""
@@ -114,7 +129,9 @@ def online_order(stage: Stage, basket: Basket, at_ms: int) -> Iterator[Moment]:
     key = order.order_id.encode()
     yield (at_ms, "orders", key, order.event(at_ms, shipping, fields))
     _count(stage, order, at_ms, shipping, None if guest else person)
+    order.brought_by(stage, basket.base, at_ms)
     stage.begin(_aftermath(stage, order, None if guest else person, at_ms))
+    stage.begin(_told_elsewhere(stage, order, at_ms))
 
 
 def counter(stage: Stage, at_ms: int) -> Story:
@@ -131,6 +148,17 @@ def counter(stage: Stage, at_ms: int) -> Story:
     yield (at_ms, "orders", order.order_id.encode(), order.event(at_ms, 0, fields))
     _count(stage, order, at_ms, 0, person)
     stage.begin(_aftermath(stage, order, person, at_ms))
+    stage.begin(_told_elsewhere(stage, order, at_ms))
+
+
+def _told_elsewhere(stage: Stage, order: Order, at_ms: int) -> Story:
+    """What the warehouse, the affiliates and the reviewers make of an order."""
+    if order.affiliate is not None:
+        cents = order.gross - order.discount
+        yield from affiliate_sold(stage, order.affiliate, order.order_id, cents, at_ms, at_ms)
+    yield from moved(stage, order.lines, at_ms, -1)
+    if stage.aside() < _REVIEWED:
+        yield from review(stage, one_of(stage.aside, list(order.lines)).id, at_ms)
 
 
 def _count(stage: Stage, order: Order, at_ms: int, shipping: int, buyer: Person | None) -> None:
@@ -178,6 +206,7 @@ def _refund(stage: Stage, order: Order, at_ms: int) -> Story:
         "refund_id": f"r-{stage.number()}",
         "order_id": order.order_id,
     }
+    restocked = False
     if stage.draw() < 0.3:
         event["amount"] = cents / 100
     else:
@@ -189,6 +218,8 @@ def _refund(stage: Stage, order: Order, at_ms: int) -> Story:
     yield (at_ms, "orders", order.order_id.encode(), event)
     stage.truth.count("refunds", at_ms)
     stage.truth.count("refunded_cents", at_ms, cents)
+    if restocked:
+        yield from moved(stage, {product: 1}, at_ms, +1)
 
 
 def _cancel(stage: Stage, order: Order, at_ms: int) -> Story:
@@ -196,15 +227,21 @@ def _cancel(stage: Stage, order: Order, at_ms: int) -> Story:
     yield (at_ms, "orders", order.order_id.encode(), event)
     stage.truth.count("cancellations", at_ms)
     stage.truth.count("cancelled_cents", at_ms, order.gross - order.discount)
+    if order.affiliate is not None:
+        placed_ms = order.placed_ms
+        yield from affiliate_sold(stage, order.affiliate, order.order_id, 0, at_ms, placed_ms)
+    yield from moved(stage, order.lines, at_ms, +1)
 
 
 def _subscription(stage: Stage, buyer: Person, at_ms: int) -> Story:
-    """A box by the week, renewed until it is cancelled or lapses."""
+    """A box by the week or by the day, renewed until it is cancelled or lapses."""
+    daily = stage.aside() < _DAILY
+    plan, days, early_ms = ("daily-box", 1, 8 * HOUR_MS) if daily else ("weekly-box", 7, HOUR_MS)
     key = buyer.customer_id.encode()
     told = {"customer_id": buyer.customer_id, "subscription_id": f"s-{stage.number()}"}
-    event: dict[str, Any] = {"type": "subscription_started", "plan": "weekly-box"}
+    event: dict[str, Any] = {"type": "subscription_started", "plan": plan}
     while True:
-        paid_ms = at_ms + 7 * DAY_MS
+        paid_ms = at_ms + days * DAY_MS
         yield (at_ms, "orders", key, {**event, **told, "timestamp": at_ms, "paid_until": paid_ms})
         stage.truth.count("subscriptions_started" if "plan" in event else "renewals", at_ms)
         fate = stage.draw()
@@ -213,8 +250,8 @@ def _subscription(stage: Stage, buyer: Person, at_ms: int) -> Story:
         if fate < 0.25:
             return
         event = {"type": "subscription_renewed"}
-        at_ms = paid_ms - wait_ms(stage.draw, HOUR_MS, DAY_MS)
-    at_ms += wait_ms(stage.draw, DAY_MS, 6 * DAY_MS)
+        at_ms = paid_ms - wait_ms(stage.draw, early_ms, 12 * HOUR_MS)
+    at_ms += wait_ms(stage.draw, days * DAY_MS // 7, 6 * days * DAY_MS // 7)
     yield (at_ms, "orders", key, {"type": "subscription_cancelled", "timestamp": at_ms, **told})
     stage.truth.count("subscriptions_cancelled", at_ms)
 

@@ -5,27 +5,24 @@ It must not know Kafka or the wall clock: a span of time in, messages in order o
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from heapq import heappop, heappush, heapreplace
-from math import log
 from random import Random
 from typing import Any
 
 import msgspec
 
+from streams.simulator import ads, factory, lists, market, projects, social, stock
 from streams.simulator.clicks import clicks
-from streams.simulator.options import HOUR_MS, MINUTE_MS, Message, ShopOptions
+from streams.simulator.options import HOUR_MS, Message, ShopOptions
 from streams.simulator.orders import counter
+from streams.simulator.rhythm import gap_ms
 from streams.simulator.stage import Moment, Person, Stage, Story
 from streams.simulator.tickets import ticket
 from streams.simulator.truth import Truth
 from streams.simulator.visit import DEVICES, bot_visit, visit
 
 _FOR_EVER_MS = 1 << 62
-_BUSY = (35, 20, 12, 8, 8, 14, 30, 60, 85, 105, 120, 125, 130, 120, 115, 118, 122, 130, 150, 190)
-_RHYTHM = (*_BUSY, 215, 210, 165, 90)
-"""How busy each hour (UTC) is, beside the others."""
-_MEAN = sum(_RHYTHM) / len(_RHYTHM)
 _COUNTER_SHARE = 0.03
 _MAIL_SHARE = 0.012
 """Orders without a visit, and tickets without one, for each visit."""
@@ -52,7 +49,9 @@ class Shop:
         if options.clickstream_only:
             moments = clicks(stage, start_ms, last_ms)
         else:
-            moments = _played(stage, (_door(stage, start_ms), _counter(stage, start_ms)), last_ms)
+            moments = _played(stage, [story(stage, start_ms) for story in _STORIES], last_ms)
+            if options.topics is not None:
+                moments = _of_topics(moments, frozenset(options.topics))
         chance = Random(f"{self.seed}/disorder").random
         return _untidy(moments, options, f"{run}.", chance, stage.truth)
 
@@ -99,7 +98,7 @@ def _door(stage: Stage, at_ms: int) -> Story:
     draw, options = stage.draw, stage.options
     at: float = at_ms
     while True:
-        at += _gap(draw(), options.hourly_visits, at, options.rhythm)
+        at += gap_ms(draw(), options.hourly_visits, at, options.rhythm)
         now = int(at)
         yield (now, "", b"", {})
         if draw() < options.bots:
@@ -117,7 +116,7 @@ def _counter(stage: Stage, at_ms: int) -> Story:
     at: float = at_ms
     an_hour = options.hourly_visits * (_COUNTER_SHARE + _MAIL_SHARE)
     while True:
-        at += _gap(draw(), an_hour, at, options.rhythm)
+        at += gap_ms(draw(), an_hour, at, options.rhythm)
         now = int(at)
         yield (now, "", b"", {})
         if draw() < _COUNTER_SHARE / (_COUNTER_SHARE + _MAIL_SHARE):
@@ -127,17 +126,30 @@ def _counter(stage: Stage, at_ms: int) -> Story:
             stage.begin(ticket(stage, now, channel, None, None, known=False))
 
 
-def _gap(drawn: float, an_hour: float, at_ms: float, rhythm: bool) -> float:
-    """Milliseconds to the next of something that comes so often in a mean hour."""
-    busy = _busy(int(at_ms)) if rhythm else 1.0
-    return -log(1.0 - drawn) * HOUR_MS / (an_hour * busy)
+_STORIES: tuple[Callable[[Stage, int], Story], ...] = (
+    _door,
+    _counter,
+    ads.ads,
+    ads.spending,
+    ads.positions,
+    social.followers,
+    social.social,
+    market.market,
+    factory.shifts,
+    factory.incidents,
+    projects.plans,
+    projects.bookings,
+    market.prices,
+    stock.shelves,
+    lists.members,
+    lists.counts,
+    lists.campaigns,
+)
+"""What begins with the shop, and never ends."""
 
 
-def _busy(at_ms: int) -> float:
-    """How busy it is, 1 being the mean; between the hours in a straight line."""
-    hour, minute = divmod(at_ms // MINUTE_MS % 1440, 60)
-    here, there = _RHYTHM[hour], _RHYTHM[(hour + 1) % 24]
-    return (here + (there - here) * minute / 60) / _MEAN
+def _of_topics(moments: Iterator[Moment], topics: frozenset[str]) -> Iterator[Moment]:
+    return (moment for moment in moments if moment[1] in topics)
 
 
 def _untidy(

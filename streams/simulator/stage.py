@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from random import Random
 from typing import Any
 
+from streams.simulator.books import Books
 from streams.simulator.chance import Draw
 from streams.simulator.options import ShopOptions
 from streams.simulator.truth import Truth
@@ -48,6 +49,9 @@ class Stage:
 
     def __init__(self, seed: int, options: ShopOptions, run: str) -> None:
         self.draw: Draw = Random(f"{seed}/stories").random
+        self.aside: Draw = Random(f"{seed}/aside").random
+        """For what visits, orders and tickets don't depend on, so that these stay as they are."""
+        self.books = Books()
         self.options = options
         self.run = run
         self.truth = Truth()

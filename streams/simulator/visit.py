@@ -8,10 +8,13 @@ from __future__ import annotations
 from collections.abc import Generator, Iterator
 from typing import Any
 
+from streams.simulator import lists
+from streams.simulator.ads import PAID
 from streams.simulator.catalogue import CATEGORIES, PRODUCTS, Product
 from streams.simulator.chance import Choice, one_of, wait_ms
 from streams.simulator.options import HOUR_MS, MINUTE_MS
 from streams.simulator.orders import Basket, online_order
+from streams.simulator.social import AFFILIATES, affiliate_came
 from streams.simulator.stage import Moment, Person, Stage, Story, until
 from streams.simulator.tickets import ticket
 
@@ -40,6 +43,9 @@ _ORIGINS: Choice[tuple[str | None, str | None, str | None, str]] = Choice(
 DEVICES = Choice({"mobile": 56, "desktop": 37, "tablet": 7})
 _NEXT_PAGES = Choice({"product": 46, "category": 24, "search": 10, "blog": 8, "home": 8, "help": 4})
 _POSTS = ("/blog/spring", "/blog/small-kitchens", "/blog/slow-living", "/blog/first-tent")
+_WITH_PROMOTION = frozenset(("home", "category", "landing"))
+_PROMOTED = 0.35
+_PROMOTIONS = ("garden-week", "free-shipping", "new-kitchen")
 _LANDINGS = ("/sale", "/new", "/gifts")
 _POPULAR = Choice({product: float(product.wanted) for product in PRODUCTS})
 
@@ -77,6 +83,11 @@ def visit(stage: Stage, person: Person, at_ms: int) -> Story:
     draw, truth = stage.draw, stage.truth
     origin = _ORIGINS.of(draw)
     seen = Visit(person, at_ms, origin)
+    if origin[1] == "email":
+        yield from lists.came(stage, at_ms)
+    elif origin[1] == "affiliate":
+        seen.base["source"] = affiliate = AFFILIATES.of(stage.aside)
+        yield from affiliate_came(stage, affiliate, at_ms)
     yield view(stage, seen, origin[3])
     started(stage, seen)
     if draw() < 0.36:
@@ -109,6 +120,12 @@ def started(stage: Stage, seen: Visit) -> None:
     """Count a visit whose first event has gone out."""
     stage.truth.count("visits", seen.started)
     stage.truth.count("page_views", seen.at)
+    base = seen.base
+    if "source" in base:
+        origin = (base["source"], base["medium"], base.get("campaign"))
+        stage.books.add(("visits", *origin), seen.started)
+        if origin in PAID:
+            stage.truth.count("visits_paid", seen.started)
     known = "visits_returning" if seen.person.visited else "visits_new"
     stage.truth.count(known, seen.started)
     seen.person.visited = True
@@ -162,8 +179,23 @@ def _looks_around(stage: Stage, seen: Visit) -> Generator[Moment, None, Basket]:
             truth.count("link_clicks", seen.at)
         yield page
         truth.count("page_views", seen.at)
+        if seen.page_type in _WITH_PROMOTION and stage.aside() < _PROMOTED:
+            yield from _promotion(stage, seen)
         if draw() < 0.2:
             return basket
+
+
+def _promotion(stage: Stage, seen: Visit) -> Iterator[Moment]:
+    """One comes into view on the page, and some follow it."""
+    aside = stage.aside
+    told = {"promotion_id": one_of(aside, _PROMOTIONS), "page": seen.page}
+    seen.at += wait_ms(aside, 1_500, 10_000)
+    yield (seen.at, "clickstream", seen.key, seen.event("promotion_viewed", told))
+    stage.truth.count("promotions_viewed", seen.at)
+    if aside() < 0.15:
+        seen.at += wait_ms(aside, 4_000, 30_000)
+        yield (seen.at, "clickstream", seen.key, seen.event("promotion_clicked", told))
+        stage.truth.count("promotions_clicked", seen.at)
 
 
 def _adds(stage: Stage, seen: Visit, basket: Basket) -> Iterator[Moment]:
@@ -234,10 +266,13 @@ def _leaves_cart(stage: Stage, seen: Visit, basket: Basket) -> Story:
         stage.begin(ticket(stage, asked_ms, "phone", person, None, known=person.bought))
     yield until(basket.touched_ms + _CART_IDLE_MS)
     truth.count("carts_abandoned", basket.first_ms)
+    idle_ms = basket.touched_ms + _CART_IDLE_MS
     if draw() > 0.25:
-        stage.rest(person, basket.touched_ms + _CART_IDLE_MS)
+        stage.begin(lists.reminded(stage, idle_ms, None))
+        stage.rest(person, idle_ms)
         return
     back_ms = basket.touched_ms + 2 * HOUR_MS + wait_ms(draw, 5 * HOUR_MS, 40 * HOUR_MS)
+    stage.begin(lists.reminded(stage, idle_ms, back_ms))
     back = Visit(person, back_ms, ("cart-reminder", "email", "cart-reminder"))
     basket.base = back.base
     yield view(stage, back, "cart")
