@@ -40,7 +40,7 @@ from streams.units import HOUR_MS
 @click.option("--truth", type=click.Path(path_type=Path), help="Write what is true, as JSON.")
 @click.option("--to-kafka", is_flag=True, help="Send to Kafka instead of printing lines.")
 def command(settings: Settings, to_kafka: bool, **told: Any) -> None:
-    """Play a shop whose events follow from a seed: visits, carts, orders, tickets.
+    """Play a shop whose events follow from a seed, in all topics, coherent with each other.
 
     Prints one event a line with its `topic`, for `kpi feed` and `kpi compute`, or sends them.
     """

@@ -54,8 +54,9 @@ def ads(stage: Stage, start_ms: int) -> Story:
         yield until(at_ms)
         hour = at_ms // HOUR_MS
         for each in (hour - 1, hour):
-            for campaign in _CAMPAIGNS:
-                yield from _reports(stage, campaign, each, at_ms, told)
+            if each in stage.books.hours:
+                for campaign in _CAMPAIGNS:
+                    yield from _reports(stage, campaign, each, at_ms, told)
         of_now = (hour_name(hour), hour_name(hour - 1))
         told = {name: sums for name, sums in told.items() if name.endswith(of_now)}
         stage.books.forget(hour - 2)
@@ -66,13 +67,15 @@ def _reports(
 ) -> Iterator[Moment]:
     source, medium, name = campaign.origin
     sums = _sums(stage.books, campaign.origin, hour)
+    if not any(sums):
+        return
     count = len(campaign.banners)
     for number, banner in enumerate(campaign.banners):
         clicks, orders, cents = (s * (number + 1) // count - s * number // count for s in sums)
         report_id = "/".join(filter(None, (stage.run, source, name, banner, hour_name(hour))))
         corrected = at_ms >= (hour + 1) * HOUR_MS + TICK_MS
         now = (clicks, orders, cents, int(corrected))
-        if not (clicks or orders) or told.get(report_id) == now:
+        if told.get(report_id, (0, 0, 0, now[3])) == now:
             continue
         told[report_id] = now
         dear = campaign.cents * (90 + hour * 7 % 21) // 100
@@ -128,6 +131,8 @@ def positions(stage: Stage, start_ms: int) -> Story:
         at_ms = next_tick(at_ms, HOUR_MS)
         yield until(at_ms)
         hour = at_ms // HOUR_MS - 1
+        if hour not in stage.books.hours:
+            continue
         for kind, origin, keywords, shown, best in _SEARCHES:
             visits, count = stage.books.of(hour, "visits", *origin), len(keywords)
             for number, keyword in enumerate(keywords):

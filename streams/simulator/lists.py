@@ -115,7 +115,8 @@ def _message(stage: Stage, channel: str, at_ms: int) -> Story:
         at_ms += wait_ms(aside, 5_000, MINUTE_MS)
         yield from opened(stage, message_id, at_ms, by_machine=True)
     if aside() < 0.45:
-        at_ms += wait_ms(aside, 2 * HOUR_MS, 30 * HOUR_MS)
+        mean_ms = 3 * MINUTE_MS if aside() < 0.3 else 3 * HOUR_MS
+        at_ms += wait_ms(aside, mean_ms, 30 * HOUR_MS)
         yield from opened(stage, message_id, at_ms)
         stage.books.is_opened(message_id)
         if aside() < 0.03:

@@ -57,6 +57,8 @@ def social(stage: Stage, start_ms: int) -> Story:
         yield until(at_ms)
         hour = at_ms // HOUR_MS
         for each in (hour - 1, hour):
+            if each not in stage.books.hours:
+                continue
             for network in _NETWORKS:
                 report_id = f"{stage.run}/{network}/{hour_name(each)}"
                 visits = stage.books.of(each, "visits", network, "social", None)

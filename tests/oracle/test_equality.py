@@ -16,7 +16,7 @@ from kpi_windows.definitions import HOUR_MS, MINUTE_MS, Definitions
 from kpi_windows.formula import number
 from streams.simulator import Shop, ShopOptions
 from tests.oracle.compare import breakdowns, told
-from tests.oracle.drive import Drive
+from tests.oracle.drive import MAIN, Drive
 from tests.oracle.kpis import KPIS
 from tests.oracle.logs import BEGIN_MS, Maker, Style, shop
 from tests.oracle.oracle import Oracle
@@ -90,7 +90,7 @@ def test_a_simulated_shop_gives_the_oracles_numbers(
     begin_ms, definitions = 1_571_234_400_000, Definitions(zone="Europe/Amsterdam")
     end_ms = begin_ms + int(days * 24) * HOUR_MS + 13 * MINUTE_MS + 123
     drive = Drive(definitions, partitions, seed)
-    options = ShopOptions(visits_per_hour=visits_per_hour)
+    options = ShopOptions(visits_per_hour=visits_per_hour, topics=MAIN)
     drive.send(Shop(seed, options).events(begin_ms, end_ms))
     drive.send_clocks(end_ms + 10 * MINUTE_MS)
     drive.run()
