@@ -1,6 +1,6 @@
 """What ads cost and brought, as the networks report it; and where the shop stands in searches.
 
-A report is of an hour and grows with it: told every 20 minutes, and corrected in the hour after.
+A report is of an hour and grows with it: told every quarter of it, and corrected once it is over.
 Its clicks are the visits that came by then.
 """
 
@@ -14,7 +14,7 @@ from streams.simulator.options import HOUR_MS, MINUTE_MS
 from streams.simulator.rhythm import hour_name, next_tick
 from streams.simulator.stage import Moment, Stage, Story, until
 
-TICK_MS = 20 * MINUTE_MS
+TICK_MS = 15 * MINUTE_MS
 _SPENT_MS = 12 * HOUR_MS
 _AGENCY_CENTS = 45
 

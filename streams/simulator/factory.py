@@ -15,7 +15,7 @@ from streams.simulator.options import HOUR_MS, MINUTE_MS
 from streams.simulator.rhythm import gap_ms, hour_name, next_tick
 from streams.simulator.stage import Moment, Stage, Story, until
 
-_TICK_MS = 30 * MINUTE_MS
+_TICK_MS = 15 * MINUTE_MS
 
 
 class Machine(NamedTuple):
@@ -102,7 +102,7 @@ def _done(stage: Stage, machine: Machine, at_ms: int, good: bool) -> None:
 
 
 def shifts(stage: Stage, start_ms: int) -> Story:
-    """Reports of the machines that ran in an hour, and of their people, sent again at its end."""
+    """Reports of the machines that ran in an hour, and of their people, sent again as it passes."""
     at_ms = start_ms
     while True:
         at_ms = next_tick(at_ms, _TICK_MS)

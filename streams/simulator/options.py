@@ -9,9 +9,6 @@ from typing import NamedTuple
 MINUTE_MS = 60_000
 HOUR_MS = 60 * MINUTE_MS
 
-TOLD = ("clickstream", "carts", "orders", "tickets", "marketing", "projects")
-"""The topics that a worker understands by now."""
-
 EVENTS_PER_VISIT = 8.6
 """Of all topics together, as the stories that visits bring with them make them."""
 
@@ -48,8 +45,8 @@ class ShopOptions:
     """The share of events that are sent twice, with the same `event_id`."""
     bots: float = 0.005
     """The share of visits by machines that say so (`is_bot`)."""
-    topics: Collection[str] | None = TOLD
-    """Only what is sent to these; None: to all eight."""
+    topics: Collection[str] | None = None
+    """Only what is sent to these; absent: to all eight."""
     clickstream_only: bool = False
     """For benchmarks: clicks of `visitors` known visitors, `events_per_second` of them, no more."""
     visitors: int = 10_000

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kpi_windows.definitions import HOUR_MS, MINUTE_MS
+from kpi_windows.events import TOPICS
 from streams.simulator import Shop, ShopOptions
 from tests.oracle.compare import told
 from tests.oracle.drive import MAIN, Drive, sent_of
@@ -74,10 +75,8 @@ def test_the_numbers_are_those_of_what_was_accepted(
 def test_a_simulated_shop_that_is_often_late_is_counted_as_far_as_accepted(seed: int) -> None:
     begin_ms, definitions = BEGIN_MS["Asia/Kolkata"], shop("Asia/Kolkata")
     end_ms = begin_ms + 30 * HOUR_MS
-    drive = Drive(definitions, 3, seed)
-    options = ShopOptions(
-        visits_per_hour=15, topics=MAIN, too_late=0.05, too_late_from_ms=20 * MINUTE_MS
-    )
+    drive = Drive(definitions, 3, seed, topics=tuple(TOPICS))
+    options = ShopOptions(visits_per_hour=15, too_late=0.05, too_late_from_ms=20 * MINUTE_MS)
     drive.send(spoilt(sent_of(Shop(seed, options).events(begin_ms, end_ms)), seed, 0.02))
     drive.send_clocks(end_ms, ["marketing"])  # which this shop doesn't use
     drive.run()

@@ -13,10 +13,11 @@ from hypothesis import strategies as st
 
 from kpi_windows.catalogue import CATALOGUE
 from kpi_windows.definitions import HOUR_MS, MINUTE_MS, Definitions
+from kpi_windows.events import TOPICS
 from kpi_windows.formula import number
 from streams.simulator import Shop, ShopOptions
 from tests.oracle.compare import breakdowns, told
-from tests.oracle.drive import MAIN, Drive
+from tests.oracle.drive import Drive
 from tests.oracle.kpis import KPIS
 from tests.oracle.logs import BEGIN_MS, Maker, Style, shop
 from tests.oracle.oracle import Oracle
@@ -89,8 +90,8 @@ def test_a_simulated_shop_gives_the_oracles_numbers(
 ) -> None:
     begin_ms, definitions = 1_571_234_400_000, Definitions(zone="Europe/Amsterdam")
     end_ms = begin_ms + int(days * 24) * HOUR_MS + 13 * MINUTE_MS + 123
-    drive = Drive(definitions, partitions, seed)
-    options = ShopOptions(visits_per_hour=visits_per_hour, topics=MAIN)
+    drive = Drive(definitions, partitions, seed, topics=tuple(TOPICS))
+    options = ShopOptions(visits_per_hour=visits_per_hour)
     drive.send(Shop(seed, options).events(begin_ms, end_ms))
     drive.send_clocks(end_ms + 10 * MINUTE_MS)
     drive.run()

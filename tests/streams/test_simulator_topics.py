@@ -27,7 +27,7 @@ Told = list[dict[str, Any]]
 
 @pytest.fixture(scope="module")
 def shop() -> tuple[Truth, list[Message]]:
-    made = Shop(4, ShopOptions(visits_per_hour=400, topics=None, late=0, duplicates=0))
+    made = Shop(4, ShopOptions(visits_per_hour=400, late=0, duplicates=0))
     messages = list(made.events(START, START + 26 * HOUR))
     return made.truth, messages
 
@@ -83,17 +83,14 @@ def test_ids_of_two_runs_do_not_meet() -> None:
     names = ("message_id", "report_id", "review_id", "click_id", "sale_id", "unit_id", "booking_id")
     found = []
     for start in (START, START + HOUR):
-        events = [
-            json.loads(m.value)
-            for m in Shop(4, ShopOptions(topics=None)).events(start, start + 2 * HOUR)
-        ]
+        events = [json.loads(m.value) for m in Shop(4).events(start, start + 2 * HOUR)]
         found.append({e[name] for e in events for name in (*names, "incident_id") if name in e})
     assert all(found)
     assert not found[0] & found[1]
 
 
 def test_only_the_topics_asked_for_are_sent_and_they_stay_the_same() -> None:
-    options = ShopOptions(visits_per_hour=60, topics=None, late=0, duplicates=0)
+    options = ShopOptions(visits_per_hour=60, late=0, duplicates=0)
     some = ShopOptions(visits_per_hour=60, late=0, duplicates=0, topics=("orders", "projects"))
     whole = list(Shop(1, options).events(START, START + 12 * HOUR))
     part = list(Shop(1, some).events(START, START + 12 * HOUR))
