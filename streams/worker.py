@@ -53,7 +53,7 @@ class _SayRarely(logging.Filter):
         return True
 
 
-_GC_THRESHOLDS = (200_000, 20, 100)
+GC_THRESHOLDS = (200_000, 20, 100)
 """State is millions of objects without cycles: looking for these less often saves a tenth."""
 
 
@@ -72,7 +72,7 @@ def run_worker(
     """
     code = EXIT_FAILED
     gc.freeze()
-    gc.set_threshold(*_GC_THRESHOLDS)
+    gc.set_threshold(*GC_THRESHOLDS)
     for handler in logging.getLogger().handlers:
         handler.addFilter(_SayRarely())
     try:

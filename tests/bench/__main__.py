@@ -25,6 +25,7 @@ _QUICK = Sizes(
     rounds=1,
     fresh_rate=2_000,
     fresh_seconds=10,
+    group_events=20_000,
 )
 
 
@@ -131,6 +132,11 @@ class Bench:
             "exporter": found["exporter_p99_s"],
         }
 
+    def groups(self) -> None:
+        """Without a broker: what each topic and each group of KPIs costs."""
+        say("what each group of KPIs costs")
+        self.result["groups"] = measured("tests.bench.groups", self.sizes.group_events)
+
     def profile(self) -> str:
         """One worker, warm page cache, under the sampler."""
         with KafkaBroker() as broker:
@@ -192,8 +198,10 @@ def main() -> None:
             bench.speed()
         if told.only != "speed":
             bench.fresh()
+        bench.groups()
     report.write(told.json, bench.result)
     print(report.table(bench.result))
+    print(report.groups_table(bench.result["groups"]))
     say(f"all numbers: {told.json}")
 
 

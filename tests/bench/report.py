@@ -115,6 +115,30 @@ def _goal_line(goal: Goal, value: Any) -> str:
     return f"{'ok  ' if fine else 'MISS'} {goal.words:60} {shown}  (wanted {wanted})"
 
 
+def groups_table(told: Mapping[str, Any]) -> str:
+    """What topics and groups of KPIs cost; groups share facts, so that theirs overlap."""
+    lines = [
+        "",
+        f"one shard, all topics, no Kafka: {told['cpu_us_per_event']:.1f} CPU µs an event",
+        f"{'topic':24}{'events':>10}{'CPU µs an event of it':>24}{'share':>8}",
+    ]
+    for name, topic in told["topics"].items():
+        cost = topic["cpu_us_per_event"]
+        lines.append(f"{name:24}{topic['events']:>10,}{cost:>24.1f}{topic['share']:>8.1%}")
+    lines.append(f"{'the cut, without panes':58}{told['cut']['share']:>8.1%}")
+    lines.append(f"{'panes':58}{told['panes']['share']:>8.1%}")
+    lines.append(
+        f"{'group':24}{'KPIs':>10}{'panes, CPU µs an event':>24}{'share':>8}{'scrape, ms':>12}"
+    )
+    for name, group in told["kpi_groups"].items():
+        cost = group["panes_cpu_us_per_event"]
+        lines.append(
+            f"{name:24}{group['kpis']:>10}{cost:>24.2f}{group['share']:>8.1%}"
+            f"{group['scrape_cpu_ms']:>12.0f}"
+        )
+    return "\n".join(lines)
+
+
 def profile_table(sampled: Mapping[str, Mapping[str, float]], round_: Round) -> str:
     """Where the worker's CPU time went, by part and by function."""
     events = round_["events"]

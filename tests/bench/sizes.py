@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from kpi_windows.events import TOPICS
+
 START_MS = 1_748_865_600_000
 """2025-06-02T12:00:00Z, when the clickstream begins; the past, so that no broker minds."""
 
@@ -11,7 +13,7 @@ PARTITIONS = 4
 CLICKS = "clickstream"
 PLAIN = "plain-clickstream"
 """The clickstream's beginning, for plain Faust."""
-OTHERS = ("carts", "orders", "tickets")
+OTHERS = tuple(topic for topic in TOPICS if topic != CLICKS)
 
 
 @dataclass(frozen=True)
@@ -28,3 +30,5 @@ class Sizes:
     fresh_rate: int = 20_000
     fresh_seconds: int = 60
     fresh_warm_up_seconds: int = 25
+    group_events: int = 60_000
+    """Of a whole shop, all topics, for what each group of KPIs costs."""
