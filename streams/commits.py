@@ -86,6 +86,7 @@ class Writer:
         return {
             TopicPartition(self._names.inputs[topic], self.partition): OffsetAndMetadata(offset, "")
             for topic, offset in cut.positions.items()
+            if topic in self._names.inputs  # one that was switched off keeps its place in the state
         }
 
     def _pack(self, cut: Cut) -> dict[tuple[str, int], list[Any]]:

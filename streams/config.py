@@ -29,6 +29,7 @@ from streams.settings import (
     Log,
     Setting,
     Settings,
+    Topics,
     Worker,
 )
 
@@ -209,6 +210,7 @@ def _build(
         shop_name=name,
         definitions=Definitions(**shop),
         kafka=Kafka(**values["kafka"]),
+        used=Topics(**values["topics"]),
         worker=Worker(**values["worker"]),
         alerting=Alerting(**values["alerting"]),
         exporter=Exporter(**values["exporter"]),
@@ -232,6 +234,8 @@ def _check(settings: Settings, where: str) -> None:
                 raise ConfigError(
                     f"{where}[{section}] {key}: no such one: {name}; {nearest(name, known)}"
                 )
+    if not settings.topics:
+        raise ConfigError(f"{where}[topics] expected at least one that is on")
     for told in _contradictions(kafka):
         raise ConfigError(f"{where}[kafka] {told}")
 

@@ -17,7 +17,7 @@ import sys
 import threading
 import time
 import urllib.request
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, NoReturn
@@ -86,7 +86,7 @@ def run(settings: Settings, options: DemoOptions, say: Callable[[str], None]) ->
                 return
             _tell(settings, options, url, broker.bootstrap, say)
             if options.shop:
-                play = Play(options, broker.bootstrap, url, stop, say)
+                play = Play(options, broker.bootstrap, url, stop, say, tuple(settings.topics))
                 play.thread.start()
             while ends is None or time.monotonic() < ends:
                 time.sleep(0.1)
@@ -185,12 +185,14 @@ class Play:
         url: str,
         stop: threading.Event,
         say: Callable[[str], None],
+        used: Sequence[str],
     ) -> None:
         self._options = options
         self._bootstrap = bootstrap
         self._url = url
         self._stop = stop
         self._say = say
+        self._used = used
         self._began_ms = time.time_ns() // 1_000_000
         self._sent = 0
         self._live = False
@@ -208,7 +210,8 @@ class Play:
         )
         self._say(f"playing the shop's last {options.hours:g} hours as fast as it goes …")
         try:
-            with Sender(ProducerOptions(bootstrap_servers=(self._bootstrap,))) as sender:
+            producer = ProducerOptions(bootstrap_servers=(self._bootstrap,), used=self._used)
+            with Sender(producer) as sender:
                 simulate(
                     plan,
                     send=lambda message: self._send(sender, message),
@@ -221,6 +224,8 @@ class Play:
             log.debug("the shop ended", exc_info=True)
 
     def _send(self, sender: Sender, message: Message) -> None:
+        if message.topic not in self._used:
+            return
         if not self._live:
             self._look(sender, message)
         sender.send(message.topic, message.key, message.value)
@@ -270,7 +275,7 @@ def inside(settings: Settings, visits_per_hour: float | None) -> NoReturn:
         whole.catch_up(partition)  # the broker is new: there is nothing to read
 
     def shard(partition: int, partitions: int) -> Shard:
-        return Shard(settings.definitions, partition, partitions)
+        return Shard(settings.definitions, partition, partitions, tuple(settings.topics))
 
     def committed(partition: int, cut: Any, _stats: Any) -> None:
         whole.take(partition, cut.panes, cut.checkpoint, live=True)

@@ -7,7 +7,7 @@ equal lines are two events and a run that was cut off goes on without counting a
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -91,7 +91,7 @@ def feed(
     source = Source(options.file)
     try:
         with Sender(producer) as sender:
-            for topic in [options.topic] if options.topic else TOPICS:
+            for topic in [options.topic] if options.topic else sender.used:
                 sender.partitions(topic)
             return _Feed(options, source, sender, report).run()
     finally:
@@ -133,7 +133,7 @@ class _Feed:
         if result.bad > self.options.shown_bad:
             self.report(f"… and {result.bad - self.options.shown_bad:,} more bad lines")
         if self.options.end_at_ms is not None:
-            topics = [self.options.topic] if self.options.topic else list(TOPICS)
+            topics = [self.options.topic] if self.options.topic else list(self.sender.used)
             result.clocks = self.sender.send_clocks(topics, self.options.end_at_ms)
         return result
 
@@ -172,7 +172,7 @@ class _Feed:
             )
 
     def _send(self, lines: list[RawLine]) -> None:
-        for ready in look(lines, self.options.topic, self.name):
+        for ready in look(lines, self.options.topic, self.name, self.sender.used):
             reason = ready.reason
             if reason is None or self.options.keep_bad:
                 try:
@@ -200,9 +200,11 @@ class _Feed:
         self.resume.reached(done)
 
 
-def look(lines: list[RawLine], topic: str | None, source: str) -> list[Ready]:
+def look(
+    lines: list[RawLine], topic: str | None, source: str, used: Sequence[str] = tuple(TOPICS)
+) -> list[Ready]:
     """Validate lines, find their keys and derive the ids that they lack; order is kept."""
-    routed = [(line, *_route(line, topic)) for line in lines]
+    routed = [(line, *_route(line, topic, used)) for line in lines]
     ready: dict[int, Ready] = {}
     for each in dict.fromkeys(to for _, to, _ in routed):
         mine = [line for line, to, reason in routed if to == each and reason is None]
@@ -215,18 +217,20 @@ def look(lines: list[RawLine], topic: str | None, source: str) -> list[Ready]:
     return [ready[line.number] for line in lines]
 
 
-def _route(line: RawLine, topic: str | None) -> tuple[str, str | None]:
+def _route(line: RawLine, topic: str | None, used: Sequence[str]) -> tuple[str, str | None]:
     """The line's topic, and what is wrong with the line already."""
     if line.cut:
-        return (topic or "clickstream", f"a line of more than {LONGEST_LINE:,} bytes")
+        return (topic or used[0], f"a line of more than {LONGEST_LINE:,} bytes")
     if topic is not None:
         return (topic, None)
     try:
         told = _ROUTED.decode(line.value).topic
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        return ("clickstream", f"no topic given, and none in the line: {error}")
+        return (used[0], f"no topic given, and none in the line: {error}")
     if told not in TOPICS:
-        return ("clickstream", f"topic {told!r}: {nearest(told, list(TOPICS))}")
+        return (used[0], f"topic {told!r}: {nearest(told, list(TOPICS))}")
+    if told not in used:
+        return (used[0], f"topic {told!r} is switched off in [topics]")
     return (told, None)
 
 

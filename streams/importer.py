@@ -114,7 +114,7 @@ def import_file(
     acknowledged until then is noted, and the next call goes on from there.
     """
     with Sender(producer) as sender, _Import(options, report) as run:
-        for topic in TOPICS:
+        for topic in sender.used:
             sender.partitions(topic)
         what = [run.name, run.mapping.fingerprint, str(options.keep_order), sender.destination]
         path = state_file(options.file, options.state_dir, what)
@@ -133,7 +133,7 @@ def import_file(
             )
         end_ms = options.end_at_ms if options.end_at_ms is not None else result.last_ms
         if options.clocks and end_ms is not None:
-            result.clocks += sender.send_clocks(TOPICS, end_ms)
+            result.clocks += sender.send_clocks(sender.used, end_ms)
         return result
 
 
@@ -173,7 +173,7 @@ class _Clocks:
         """The next event is of this time."""
         if time.monotonic() < self._next_s:
             return
-        self.sent += self._sender.send_clocks(TOPICS, at_ms)
+        self.sent += self._sender.send_clocks(self._sender.used, at_ms)
         self._sender.flush()  # so that counting what is in stays right
         self._next_s = time.monotonic() + _CLOCKS_EVERY_S
 

@@ -18,6 +18,7 @@ from aiokafka.record.util import calc_crc32c
 from kafka import KafkaProducer
 from kafka.errors import KafkaError, MessageSizeTooLargeError
 
+from kpi_windows.events import TOPICS
 from streams.topics import RefusedError, UnreachableError
 
 API_VERSION = (2, 0)
@@ -47,6 +48,8 @@ class ProducerOptions:
     """How to connect, as kafka-python names it: security, certificates, log-in."""
     topics: Mapping[str, str] = field(default_factory=dict)
     """Names in Kafka of logical topics, where they differ."""
+    used: Sequence[str] = tuple(TOPICS)
+    """Logical topics that the shop uses; others are refused."""
     compression: str | None = "gzip"
     """gzip needs no package; the embedded broker keeps 5 MB a partition, compressed."""
     connect_timeout_s: float = 10.0
@@ -106,9 +109,16 @@ class Sender:
         cluster = getattr(self._producer._metadata, "cluster_id", None) or ""
         return f"{cluster} {sorted(self._options.topics.items())}"
 
+    @property
+    def used(self) -> Sequence[str]:
+        """Logical topics that the shop uses."""
+        return self._options.used
+
     def partitions(self, topic: str) -> list[int]:
         """The partitions of a logical topic.  Raises RefusedError when there is no such topic."""
         known = self._partitions.get(topic)
+        if known is None and topic not in self._options.used:
+            raise RefusedError(f"topic {topic!r} is switched off: [topics] {topic} = true uses it")
         if known is None:
             name = self._options.topics.get(topic, topic)
             try:

@@ -73,6 +73,28 @@ class Kafka:
 
 
 @dataclass(frozen=True)
+class Topics:
+    """Input topics that the shop uses: one that is off is neither created, read nor waited for."""
+
+    clickstream: bool = setting(True, kinds.FLAG)
+    """Pages, clicks and promotions."""
+    carts: bool = setting(True, kinds.FLAG)
+    """What is put into carts and taken out."""
+    orders: bool = setting(True, kinds.FLAG)
+    """Orders, refunds, cancellations and subscriptions."""
+    tickets: bool = setting(True, kinds.FLAG)
+    """Customer service."""
+    marketing: bool = setting(True, kinds.FLAG)
+    """Lists, messages, ads, social media, reviews and affiliates."""
+    inventory: bool = setting(True, kinds.FLAG)
+    """Stock and prices."""
+    production: bool = setting(True, kinds.FLAG)
+    """Machines, labour, units and incidents."""
+    projects: bool = setting(True, kinds.FLAG)
+    """Plans, hours, costs and income."""
+
+
+@dataclass(frozen=True)
 class Worker:
     """Where a worker tells how it does: `/metrics` of its own, and `/healthz`."""
 
@@ -194,6 +216,7 @@ def _of_shop() -> Iterator[Setting]:
 SECTIONS: dict[str, tuple[Setting, ...]] = {
     "shop": tuple(_of_shop()),
     "kafka": tuple(_of("kafka", Kafka)),
+    "topics": tuple(_of("topics", Topics)),
     "worker": tuple(_of("worker", Worker)),
     "exporter": tuple(_of("exporter", Exporter)),
     "alerting": tuple(_of("alerting", Alerting)),
@@ -209,6 +232,7 @@ class Settings:
     shop_name: str = "Shop"
     definitions: Definitions = field(default_factory=Definitions)
     kafka: Kafka = field(default_factory=Kafka)
+    used: Topics = field(default_factory=Topics)
     worker: Worker = field(default_factory=Worker)
     exporter: Exporter = field(default_factory=Exporter)
     alerting: Alerting = field(default_factory=Alerting)
@@ -236,8 +260,9 @@ class Settings:
 
     @property
     def topics(self) -> dict[str, str]:
-        """Kafka's name of each input topic."""
-        return {topic: self.kafka.topics.get(topic, topic) for topic in EVENTS}
+        """Kafka's name of each input topic that the shop uses."""
+        used = (topic for topic in EVENTS if getattr(self.used, topic))
+        return {topic: self.kafka.topics.get(topic, topic) for topic in used}
 
     @property
     def commit_interval_s(self) -> float:

@@ -76,6 +76,7 @@ def producer_options(settings: Settings) -> ProducerOptions:
         bootstrap_servers=settings.bootstrap_servers,
         kafka_options=settings.kafka_options,
         topics=settings.topics,
+        used=tuple(settings.topics),
     )
 
 

@@ -51,7 +51,12 @@ def command(settings: Settings, to_kafka: bool, **told: Any) -> None:
     play = partial(simulate, options, now_ms=_now_ms, sleep=time.sleep, report=report)
     if to_kafka:
         with Sender(producer_options(settings)) as sender:
-            play(send=lambda message: sender.send(message.topic, message.key, message.value))
+
+            def post(message: Message) -> None:
+                if message.topic in sender.used:
+                    sender.send(message.topic, message.key, message.value)
+
+            play(send=post)
         return
     out = sys.stdout.buffer
 

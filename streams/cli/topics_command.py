@@ -23,7 +23,7 @@ from streams.settings import Settings
 def command(settings: Settings, check: bool) -> None:
     """Create the topics in Kafka, or check them.
 
-    The four input topics and the internal ones all get the same number of partitions, because one
+    The input topics that the shop uses and the internal ones all get the same number of partitions, because one
     transaction covers everything of a partition. Existing topics are never changed.
     """
     from streams.topics import Names, ensure

@@ -46,7 +46,7 @@ def work(settings: Settings, *, create_topics: bool, on_commit: Any = ()) -> Non
     from streams.worker import run_worker
 
     def shard(partition: int, partitions: int) -> Shard:
-        return Shard(settings.definitions, partition, partitions)
+        return Shard(settings.definitions, partition, partitions, tuple(settings.topics))
 
     def started(app: Any) -> None:
         app.own_site = asyncio.ensure_future(_serve(settings, app))

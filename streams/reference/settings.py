@@ -7,11 +7,12 @@ import inspect
 from kpi_windows.definitions import Definitions
 from streams.goal_settings import KEYS
 from streams.reference.docstrings import attribute_docs
-from streams.settings import SECTIONS, Alerting, Exporter, Kafka, Log, Setting, Worker
+from streams.settings import SECTIONS, Alerting, Exporter, Kafka, Log, Setting, Topics, Worker
 
 _SECTION_TYPES = {
     "shop": Definitions,
     "kafka": Kafka,
+    "topics": Topics,
     "worker": Worker,
     "alerting": Alerting,
     "exporter": Exporter,

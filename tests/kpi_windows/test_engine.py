@@ -525,3 +525,21 @@ def test_a_checkpoint_of_an_unknown_format_is_refused() -> None:
     later = msgspec.structs.replace(checkpoint, format=FORMAT + 1)
     with pytest.raises(DefinitionsChanged, match=f"has format {FORMAT + 1}"):
         Talk().shard.load("state", CHECKPOINT, pack_checkpoint(later))
+
+
+def test_a_topic_that_is_switched_off_holds_no_time_back_and_keeps_its_place() -> None:
+    talk = Talk()
+    talk.say("tickets", opened(1), clock(2))
+    cut = talk.cut()
+    few = Shard(talk.definitions, 0, 1, ("clickstream", "orders"))
+    for table, changes in (("state", cut.state), ("panes", cut.panes)):
+        for key, value in changes:
+            few.load(table, key, value)
+    few.load("state", CHECKPOINT, cut.checkpoint)
+    few.loaded()
+    for topic in ("clickstream", "orders"):
+        few.ingest(topic, [Record(0, -1, b"", _bytes(clock(5)))])
+    assert few.watermark_ms == at(5)
+    after = few.cut()
+    assert after is not None
+    assert after.positions == {"tickets": 2, "clickstream": 1, "orders": 1}

@@ -10,8 +10,11 @@ from pathlib import Path
 import pytest
 
 from kpi_windows.definitions import DAY_MS, HOUR_MS, MINUTE_MS, Definitions, Targets
+from kpi_windows.events import TOPICS as EVENTS
+from streams.cli.feed_command import producer_options
 from streams.config import ConfigError, Settings, load
 from streams.settings import INSIDE, SECTIONS
+from streams.topics import Names
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "shop.toml"
 
@@ -144,3 +147,17 @@ def test_security_becomes_the_clients_options(tmp_path: Path) -> None:
     missing = told(tmp_path, '[kafka]\nsecurity_protocol = "SSL"\ncafile = "/none.pem"\n')
     with pytest.raises(ConfigError, match="cafile"):
         _ = missing.kafka_options
+
+
+def test_a_topic_that_is_switched_off_is_named_nowhere(tmp_path: Path) -> None:
+    text = '[topics]\nproduction = false\n[kafka]\ntopics = { orders = "shop.orders" }\n'
+    settings = told(tmp_path, text, KPI_TOPICS_PROJECTS="false")
+    assert "production" not in settings.topics
+    assert "projects" not in settings.topics
+    assert settings.topics["orders"] == "shop.orders"
+    assert len(settings.topics) == len(EVENTS) - 2
+    assert set(Names.of(settings).inputs) == {*settings.topics, "forwarded"}
+    assert set(producer_options(settings).used) == set(settings.topics)
+    off = "".join(f"{topic} = false\n" for topic in EVENTS)
+    assert "[topics] expected at least one that is on" in mistake(tmp_path, f"[topics]\n{off}")
+    assert "did you mean production?" in mistake(tmp_path, "[topics]\nproductions = false\n")

@@ -16,9 +16,9 @@ import pytest
 from kpi_windows.events import TOPICS
 from kpi_windows.keys import partition_of
 from streams.broker import EmbeddedBroker
-from streams.feed import FeedOptions, FeedResult, feed
+from streams.feed import FeedOptions, FeedResult, feed, look
 from streams.intake.resume import Resume
-from streams.intake.sources import SourceError
+from streams.intake.sources import RawLine, SourceError
 from streams.producer import ProducerOptions, Sender, SendError
 from streams.topics import RefusedError, UnreachableError
 from tests.kafka.broker import KafkaBroker
@@ -284,3 +284,9 @@ def test_the_state_is_written_about_once_a_second_and_at_the_end(tmp_path: Path)
     resume.save()
     assert Resume(tmp_path / "state.json").done == 9
     assert Resume(tmp_path / "state.json", restart=True).done == 0
+
+
+def test_a_line_of_a_topic_that_is_switched_off_is_bad() -> None:
+    value = b'{"topic": "production", "type": "clock"}'
+    (ready,) = look([RawLine(1, value, cut=False, ended=True)], None, "a.jsonl", ("orders",))
+    assert ready.reason == "topic 'production' is switched off in [topics]"
