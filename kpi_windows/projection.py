@@ -28,14 +28,17 @@ from kpi_windows.formula import (
     ratio_of,
 )
 from kpi_windows.question import Question
-from kpi_windows.relations import Whole
+from kpi_windows.relations import Days, Whole
+from kpi_windows.standing import CountAbove, LevelOfTold
 from kpi_windows.view import View
 from kpi_windows.windows import Level as Pane
 from kpi_windows.windows import Window
 
 PROFILE_DAYS = 28
 """Whole days that are looked back on: four of each weekday."""
-_PLAIN = (Constant, Combined, Scale, Whole)
+_PLAIN = (Constant, Combined, Scale, Whole, Days)
+_SUMS = (Amount, Entries, Quantile)
+_HEIGHTS = (Level, LevelOfTold, CountAbove)
 
 
 class Kind(Enum):
@@ -59,9 +62,9 @@ def kind_of(formula: Node) -> Kind:
     ['sum', 'ratio', 'level']
     """
     leaves = [node for node in _all(formula) if not isinstance(node, _PLAIN)]
-    if all(isinstance(leaf, Level) for leaf in leaves):
+    if all(isinstance(leaf, _HEIGHTS) for leaf in leaves):
         return Kind.LEVEL
-    if all(isinstance(leaf, Amount | Entries | Quantile) for leaf in leaves):
+    if all(isinstance(leaf, _SUMS) for leaf in leaves):
         return Kind.SUM if formula.is_additive() else Kind.RATIO
     return Kind.STANDING
 

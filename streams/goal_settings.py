@@ -55,7 +55,7 @@ TEMPLATES: dict[str, dict[str, Any]] = {
         "kpi": "conversion_rate",
         "window": "month",
         "target": "+2%",
-        "supporting": ["conversion_rate", "cart_abandonment_rate"],
+        "supporting": ["conversion_rate", "cart_abandonment_rate", "competitor_price_index"],
     },
     "visits": {
         "title": "Visits +20 % within a year",

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import random
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from fractions import Fraction
+from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
 
 from kpi_windows.catalogue import CATALOGUE
+from kpi_windows.definitions import Definitions
 from kpi_windows.facts.sales import ORDER
 from kpi_windows.facts.service import OPEN_TICKET, TICKET
 from kpi_windows.facts.visits import CART, VISIT, VISITOR
@@ -21,6 +24,9 @@ from kpi_windows.kpi import UnknownNameError
 from kpi_windows.projection import Kind, kind_of
 from kpi_windows.sketches import Distinct
 from kpi_windows.windows import Grid, Window
+from streams.offline import compute
+from streams.simulator import Shop as Simulated
+from streams.simulator import ShopOptions
 from tests.kpi_windows.shops import ZONE, Shop, at
 
 VISIT_OF = ("google", "organic", "(none)", "mobile", "new")
@@ -438,3 +444,29 @@ def test_every_kpi_has_a_kind_and_can_be_a_goal() -> None:
                 aim = {"window": window, "definition": definition, "deadline_ms": at("2025-04-01")}
                 state_of(goal(kpi.id, Target(Fraction(1)), **aim), view)
     assert kinds == set(Kind)
+
+
+def test_raw_events_of_a_simulated_shop_land_where_they_lead_by_the_slow_way(
+    tmp_path: Path,
+) -> None:
+    """Calls as the log has them, counted by nobody but this test."""
+    start_ms, now_ms = at("2025-02-20 15:00"), at("2025-03-29 10:24")
+    shop = Simulated(5, ShopOptions(visits_per_hour=6, duplicates=0.1))
+    messages = shop.events(start_ms, now_ms)
+    lines = [message.value for message in messages if message.topic == "tickets"]
+    (tmp_path / "tickets.jsonl").write_bytes(b"\n".join(lines))
+    view, report = compute([tmp_path / "tickets.jsonl"], Definitions(zone=ZONE))
+    assert set(report.outcomes) <= {"duplicate"}
+    tickets: dict[str, tuple[int, int]] = {}
+    for event in map(json.loads, lines):
+        if event["type"] == "ticket_opened":
+            by_phone = int(event["channel"] == "phone")
+            tickets[event["ticket_id"]] = event["timestamp"], by_phone
+    raw = list(tickets.values())
+    assert sum(calls for _, calls in raw) > 20
+    assert view.watermark_ms is not None
+    known_ms = view.watermark_ms - view.watermark_ms % 60_000 + 60_000
+    wanted = goal("service_calls", Target(Fraction(9)), baseline=None)
+    landing = slow_landing(raw, ZONE, known_ms, date(2025, 1, 1), date(2025, 3, 31))
+    assert state_of(wanted, view).landing == landing
+    assert state_of(wanted, view).value == sum(calls for _, calls in raw)
