@@ -123,6 +123,8 @@ class Kpi:
     beside: Mapping[str, Reading] = field(default_factory=dict)
     windows: tuple[str, ...] = WINDOWS
     matures_after: str | None = None
+    crossed: tuple[tuple[str, str], ...] = ()
+    """Labels that say something together, both with few values: exported two at once."""
     table: Table | None = None
     note: str = ""
     source: str = ""

@@ -20,6 +20,9 @@ from streams.collectors import Sample, family
 from streams.follower import Whole
 from streams.metrics import Family
 
+_MOST_PAIRS = 200
+"""Values of two labels at once: the hours of a week are 168."""
+
 
 class Budget:
     """How many series may still be made, and which families didn't fit."""
@@ -100,16 +103,18 @@ class KpiCollector(Collector):
     def _breakdowns(self, kpi: Kpi, budget: Budget) -> Iterator[Metric]:
         view, top = self._whole.view, self._exporter.top_labels
         for definition, reading in kpi.readings.items():
-            for label in reading.all_labels:
+            pairs = kpi.crossed if definition == "default" else ()
+            for labels in [*((label,) for label in reading.all_labels), *pairs]:
+                most = top if len(labels) == 1 else _MOST_PAIRS
                 values = [
                     value
                     for window in self._broken_down(kpi, definition)
                     for value in view.evaluate(
-                        kpi, window, by=(label,), definition=definition, top=top
+                        kpi, window, by=labels, definition=definition, top=most
                     )
                 ]
                 for each in self._families[kpi.id]:
-                    if each.definition == definition and each.labels == (label,):
+                    if each.definition == definition and each.labels == labels:
                         yield from _kpi_family(each, _samples(each, {"value": values}), budget)
 
     def _table(self, kpi: Kpi, budget: Budget) -> Iterator[Metric]:

@@ -259,12 +259,14 @@ def families_of(kpi: Kpi) -> Iterator[Family]:
         ratio = ratio_of(reading.formula) is not None
         parts += ["numerator", "denominator"] if ratio else []
         for part in parts:
-            yield _family(kpi, definition, part, "")
+            yield _family(kpi, definition, part, ())
     for definition, reading in kpi.readings.items():
         ratio = ratio_of(reading.formula) is not None
         for label in reading.all_labels:
             for part in ["", *(["numerator", "denominator"] if ratio else [])]:
-                yield _family(kpi, definition, part, label)
+                yield _family(kpi, definition, part, (label,))
+    for pair in kpi.crossed:
+        yield _family(kpi, "default", "", pair)
     if kpi.table is not None:
         texts = tuple(column.name for column in kpi.table.columns if column.unit is None)
         for column in kpi.table.columns:
@@ -272,17 +274,16 @@ def families_of(kpi: Kpi) -> Iterator[Family]:
                 yield _column(kpi, column, texts)
 
 
-def _family(kpi: Kpi, definition: str, part: str, by: str) -> Family:
+def _family(kpi: Kpi, definition: str, part: str, by: tuple[str, ...]) -> Family:
     reading = kpi.reading(definition)
     words = kpi.title if definition == "default" else f"{kpi.title} ({definition})"
     if part:
         words += f": {_PARTS[part]}"
     if by:
-        words += f", by {by}"
+        words += f", by {' and '.join(by)}"
     unit = "" if part in ("numerator", "denominator") else reading.unit.value
-    labels = (by,) if by else ()
-    name = metric_name(kpi, definition, part, by)
-    return Family(name, definition, part or "value", labels, unit, words)
+    name = metric_name(kpi, definition, part, "_".join(by))
+    return Family(name, definition, part or "value", by, unit, words)
 
 
 def _column(kpi: Kpi, column: Column, texts: tuple[str, ...]) -> Family:

@@ -79,6 +79,7 @@ DAY_PART_TRAFFIC = Kpi(
     better=Better.NEITHER,
     formula=count(DAY_PART, "visits", "visits"),
     by=("weekday", "hour"),
+    crossed=(("weekday", "hour"),),
     beside={
         "share": Reading(
             count(DAY_PART, "visits", "visits")

@@ -13,7 +13,9 @@ from streams.config import Settings
 @click.command(
     "generate",
     epilog=examples(
-        "kpi generate", "kpi generate --config shop.toml --folder deploy", "kpi generate --check"
+        "kpi generate",
+        "kpi generate --config shop.toml --folder deploy",
+        "kpi generate --config examples/shop.toml --check    what is committed has not drifted",
     ),
 )
 @config_options()

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from kpi_windows.documentation import TITLES
 from kpi_windows.kpi import Better, Kpi
+from streams import metrics
 from streams.generate import boards, goals_dashboard, kpi_panels, panels, processor_dashboard
 from streams.generate.kpi_panels import Context
 from streams.generate.panels import Query, Sheet
@@ -57,7 +58,12 @@ def _context(settings: Settings, labels: Mapping[str, str]) -> Context:
         if not one.where:
             key = (one.kpi, one.definition)
             lines[key] = (*lines.get(key, ()), one.bound)
-    return Context(settings.definitions.currency, frozenset(labels), lines)
+    targets: dict[str, tuple[tuple[str, str], ...]] = {}
+    for goal in settings.goals:
+        if goal.definition == "default" and not goal.where:
+            told = (goal.name, f'max({metrics.GOAL_TARGET.name}{{goal="{goal.name}"}})')
+            targets[goal.kpi.id] = (*targets.get(goal.kpi.id, ()), told)
+    return Context(settings.definitions.currency, frozenset(labels), lines, targets)
 
 
 def _overview(settings: Settings) -> str:
@@ -101,6 +107,10 @@ def _of_group(settings: Settings, group: str) -> str:
     if group == "sales":
         sheet.row("From visit to order")
         sheet.add(_funnel(settings.catalogue), 24, 6)
+    for kpi in kpis:
+        for pair in kpi.crossed:
+            sheet.row(f"{kpi.title} by {' and '.join(pair)}")
+            sheet.add(kpi_panels.heat_map(kpi, pair, context), 24, 9)
     boards.how_sure(sheet)
     for place, kpi in enumerate(kpis):
         kpi_panels.detail(sheet, kpi, place, context)

@@ -32,6 +32,8 @@ class Context:
     """Labels that the dashboard has a variable for."""
     lines: Mapping[tuple[str, str], tuple[float, ...]]
     """(KPI, definition) -> thresholds of alerts."""
+    targets: Mapping[str, tuple[tuple[str, str], ...]]
+    """KPI -> (goal, query of what it wants), of goals on the whole of it."""
 
 
 def number_of(place: int) -> int:
@@ -58,6 +60,8 @@ def big_number(kpi: Kpi, context: Context, url: str) -> panels.Panel:
         Query(queries.value(kpi, part="previous"), "before"),
         Query(queries.change(kpi), "change", "percentunit"),
     ]
+    told = context.targets.get(kpi.id, ())
+    asked += [Query(expr, "target" if len(told) == 1 else name) for name, expr in told]
     words = f"{description(kpi)} Beside it the window before, over the same elapsed time."
     panel = panels.big(
         kpi.title,
@@ -84,17 +88,38 @@ def detail(sheet: Sheet, kpi: Kpi, place: int, context: Context) -> None:
         sheet.add(_table(kpi, context), 24, 9)
 
 
+def heat_map(kpi: Kpi, pair: tuple[str, str], context: Context) -> panels.Panel:
+    """One label down, the other across, the value as a colour."""
+    down, across = pair
+    name = metrics.metric_name(kpi, "default", by="_".join(pair))
+    return panels.matrix(
+        f"{kpi.title} by {down} and {across}",
+        Query(f'max by ({down}, {across}) ({name}{{window="$span"}})', "value"),
+        queries.unit_of(kpi.unit, context.currency),
+        f"{kpi.title} by {down} and {across}: the darker, the more. {kpi.note} Best seen over a week "
+        "or a month.",
+        down,
+        across,
+    )
+
+
 def _course(kpi: Kpi, context: Context) -> panels.Panel:
     asked = [Query(queries.value(kpi), "now"), Query(queries.value(kpi, part="previous"), "before")]
     if kpi.matures_after:
         asked.append(Query(queries.value(kpi, part="ripe"), "ripe"))
     lines = context.lines.get((kpi.id, "default"), ())
     unit = queries.unit_of(kpi.unit, context.currency)
+    targets = [Query(expr, f"target {name}") for name, expr in context.targets.get(kpi.id, ())]
     words = description(kpi)
     if lines:
         words += " The dashed lines are thresholds of alerts."
     return panels.curves(
-        f"{kpi.title}, over time", asked, unit, words, dashed=["before"], lines=lines
+        f"{kpi.title}, over time",
+        [*asked, *targets],
+        unit,
+        words,
+        dashed=["before", *(target.name for target in targets)],
+        lines=lines,
     )
 
 

@@ -258,6 +258,38 @@ def rows(
     return panel
 
 
+def matrix(
+    title: str, query: Query, unit: str, description: str, down: str, across: str
+) -> table.Panel:
+    """A heat map of two labels: rows and columns in their order, the value as a colour."""
+    panel = table.Panel().title(title).description(description).datasource(SOURCE).unit(unit)
+    panel.with_target(_ask(query, 0, at_once=True, tabular=True))
+    sort = {"sort": [{"field": across, "desc": False}]}
+    panel.with_transformation(
+        dashboard.DataTransformerConfig(
+            "convertFieldType",
+            options={
+                "conversions": [
+                    {"targetField": one, "destinationType": "number"} for one in (down, across)
+                ]
+            },
+        )
+    )
+    panel.with_transformation(dashboard.DataTransformerConfig("sortBy", options=sort))
+    matrix_of = {"rowField": down, "columnField": across, "valueField": "Value"}
+    panel.with_transformation(
+        dashboard.DataTransformerConfig(
+            "groupingToMatrix", options={**matrix_of, "emptyValue": "zero"}
+        )
+    )
+    panel.sort_by([common_builders.TableSortByFieldState().display_name(f"{down}\\{across}")])
+    mode = common.TableCellBackgroundDisplayMode.GRADIENT
+    panel.cell_options(common.TableColoredBackgroundCellOptions(mode))
+    panel.color_scheme(builders.FieldColor().mode(dashboard.FieldColorModeId.CONTINUOUS_BL_PU))
+    panel.no_value("nothing")
+    return panel
+
+
 def words(content: str) -> text.Panel:
     """Text in Markdown."""
     return text.Panel().mode(TextMode.MARKDOWN).content(content).transparent(True)

@@ -104,6 +104,20 @@ def test_labels_beyond_the_bound_are_summed_up(tmp_path: Path) -> None:
     assert sum(told.values()) == 100
 
 
+def test_hours_of_the_week_are_told_two_labels_at_once_and_sum_to_the_total(
+    tmp_path: Path,
+) -> None:
+    whole, _ = whole_of(tmp_path, small_shop(), Exporter(top_labels=1))
+    told = samples(whole)
+    parts = {
+        dict(labels)["weekday"] + " " + dict(labels)["hour"]: value
+        for (name, labels), value in told.items()
+        if name == "kpi_day_part_traffic_by_weekday_hour" and ("window", "day") in labels
+    }
+    assert len(parts) > 1, "none is folded"
+    assert sum(parts.values()) == told[key("kpi_day_part_traffic", window="day")]
+
+
 def test_series_beyond_the_limit_are_left_out_and_named(tmp_path: Path) -> None:
     events = [page(f"v{n}", NOON_MS, source=f"s{n}", page=f"/{n}") for n in range(50)]
     whole, _ = whole_of(tmp_path, events, Exporter(max_series=2_500, top_labels=50))

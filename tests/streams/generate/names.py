@@ -4,9 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from pathlib import Path
 
-from kpi_windows.catalogue import CATALOGUE
 from streams import metrics
+from streams.config import load
+from streams.generate import files
+
+ROOT = Path(__file__).parents[3]
+SHOP = load(str(ROOT / "examples/shop.toml"))
+"""The shop that the compose file mounts: what is committed is generated for it."""
+MADE = files(SHOP)
 
 OUTSIDE = {
     "ALERTS": {"alertname", "alertstate", "severity", "kpi", "window", "summary"},
@@ -21,7 +28,7 @@ _PARTS = {"histogram": ("_bucket", "_sum", "_count"), "summary": ("_sum", "_coun
 def exported() -> dict[str, set[str]]:
     """Name of each series -> its labels."""
     told = {name: set(labels) for name, labels in OUTSIDE.items()}
-    for kpi in CATALOGUE.values():
+    for kpi in SHOP.catalogue.values():
         for family in metrics.families_of(kpi):
             told[family.name] = {"window", *family.labels}
     for series in (*metrics.EXPORTER, *metrics.WORKER):

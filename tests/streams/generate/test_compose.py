@@ -12,12 +12,11 @@ import yaml
 
 from streams.cli import main
 from streams.config import load
-from streams.generate import files
 from streams.probe import well
 from streams.settings import BY_VARIABLE, Exporter, Worker
+from tests.streams.generate.names import MADE, ROOT
 from tests.streams.visible import served, small_shop, whole_of
 
-ROOT = Path(__file__).parents[3]
 TOLD: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text("utf-8"))
 SERVICES: dict[str, Any] = TOLD["services"]
 OURS = {name for name, one in SERVICES.items() if "build" in one}
@@ -75,7 +74,7 @@ def test_the_shop_that_is_mounted_is_valid() -> None:
 
 
 def test_prometheus_asks_the_ports_on_which_ours_listen() -> None:
-    made = files()
+    made = MADE
     jobs = yaml.safe_load(made["grafana/prometheus/prometheus.yml"])["scrape_configs"]
     targets = [t for job in jobs for one in job["static_configs"] for t in one["targets"]]
     ports = {"exporter": Exporter().port, "worker-1": Worker().port, "worker-2": Worker().port}
@@ -84,7 +83,7 @@ def test_prometheus_asks_the_ports_on_which_ours_listen() -> None:
 
 def test_grafana_finds_what_is_mounted() -> None:
     mounted = dict(told.split(":")[:2] for told in SERVICES["grafana"]["volumes"])
-    where = yaml.safe_load(files()["grafana/provisioning/dashboards/kpi.yml"])
+    where = yaml.safe_load(MADE["grafana/provisioning/dashboards/kpi.yml"])
     assert where["providers"][0]["options"]["path"] == mounted["./grafana/dashboards"]
     home = SERVICES["grafana"]["environment"]["GF_DASHBOARDS_DEFAULT_HOME_DASHBOARD_PATH"]
     assert (ROOT / "grafana/dashboards" / Path(home).name).is_file()

@@ -12,13 +12,13 @@ import pytest
 from grafana_foundation_sdk.cog.encoder import JSONEncoder
 from grafana_foundation_sdk.models.dashboard import Dashboard
 
-from kpi_windows.catalogue import CATALOGUE, GROUPS
 from kpi_windows.definitions import Definitions
 from streams.generate import files
 from streams.settings import Settings
-from tests.streams.generate.names import asked, exported
+from tests.streams.generate import names
+from tests.streams.generate.names import SHOP, asked, exported
 
-MADE = {name: json.loads(text) for name, text in files().items() if name.endswith(".json")}
+MADE = {name: json.loads(text) for name, text in names.MADE.items() if name.endswith(".json")}
 BUILT_IN = {"__rate_interval", "__url_time_range", "__field", "__interval", "__range"}
 
 
@@ -37,7 +37,11 @@ def queries(board: dict[str, Any]) -> Iterator[tuple[str, str]]:
 
 def test_there_is_one_for_each_group_and_for_the_processor() -> None:
     uids = {board["uid"] for board in MADE.values()}
-    assert uids >= {"kpi-overview", "kpi-processor", *(f"kpi-{group}" for group in GROUPS)}
+    assert uids >= {
+        "kpi-overview",
+        "kpi-processor",
+        *(f"kpi-{group}" for group in SHOP.catalogue.groups),
+    }
     assert len(uids) == len(MADE)
     assert all(name == f"grafana/dashboards/{board['uid']}.json" for name, board in MADE.items())
 
@@ -110,19 +114,38 @@ def test_every_panel_says_what_it_shows_and_in_which_unit(name: str) -> None:
 def test_every_link_to_a_panel_leads_to_one() -> None:
     ids = {board["uid"]: {panel["id"] for panel in panels(board)} for board in MADE.values()}
     links = re.findall(r"/d/([\w-]+)\?(?:viewPanel=(\d+))?", json.dumps(MADE))
-    assert len(links) > len(CATALOGUE)
+    assert len(links) > len(SHOP.catalogue)
     for uid, panel in links:
         assert uid in ids
         assert not panel or int(panel) in ids[uid]
 
 
-@pytest.mark.parametrize("kpi", CATALOGUE.values(), ids=lambda kpi: kpi.id)
+@pytest.mark.parametrize("kpi", SHOP.catalogue.values(), ids=lambda kpi: kpi.id)
 def test_a_kpi_is_shown_with_its_breakdowns(kpi: Any) -> None:
     told = list(queries(MADE[f"grafana/dashboards/kpi-{kpi.group}.json"]))
     series = {name for _, expr in told for name, _ in asked(expr)}
     assert {kpi.metric(name) for name in kpi.readings} <= series
     for label in kpi.reading().all_labels:
         assert any(f"by ({label})" in expr for _, expr in told)
+
+
+def test_a_goal_on_a_kpi_is_beside_its_number() -> None:
+    assert SHOP.goals
+    text = json.dumps(MADE["grafana/dashboards/kpi-sales.json"])
+    for goal in SHOP.goals:
+        if goal.kpi.group == "sales" and not goal.where:
+            assert f'kpi_goal_target{{goal=\\"{goal.name}\\"}}' in text
+
+
+def test_the_parts_of_the_day_are_a_heat_map() -> None:
+    [panel] = [
+        panel
+        for panel in panels(MADE["grafana/dashboards/kpi-marketing.json"])
+        for target in panel.get("targets", ())
+        if "kpi_day_part_traffic_by_weekday_hour" in target["expr"]
+    ]
+    ids = [one["id"] for one in panel["transformations"]]
+    assert ids[-1] == "groupingToMatrix"
 
 
 def test_money_is_in_the_currency_of_the_shop() -> None:

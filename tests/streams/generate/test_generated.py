@@ -8,17 +8,17 @@ import pytest
 from click.testing import CliRunner
 
 from streams.cli import main
-from streams.generate import FOLDERS, files
+from streams.generate import FOLDERS
+from tests.streams.generate.names import MADE, ROOT
 
-ROOT = Path(__file__).parents[3]
-MADE = files()
+SHOP = ["--config", str(ROOT / "examples/shop.toml")]
 
 
 @pytest.mark.parametrize("name", MADE)
 def test_a_file_is_as_generated(name: str) -> None:
-    assert (ROOT / name).is_file(), "`kpi generate` writes it"
+    assert (ROOT / name).is_file(), "`kpi generate --config examples/shop.toml` writes it"
     same = (ROOT / name).read_text(encoding="utf-8") == MADE[name]
-    assert same, f"{name}: `kpi generate` writes it anew"
+    assert same, f"{name}: `kpi generate --config examples/shop.toml` writes it anew"
 
 
 def test_none_is_left_over() -> None:
@@ -28,7 +28,7 @@ def test_none_is_left_over() -> None:
 
 def test_the_command_writes_all_and_finds_what_has_drifted(tmp_path: Path) -> None:
     runner = CliRunner()
-    where = ["generate", "--folder", str(tmp_path)]
+    where = ["generate", *SHOP, "--folder", str(tmp_path)]
     assert runner.invoke(main, where).exit_code == 0
     assert runner.invoke(main, [*where, "--check"]).exit_code == 0
     first, second = sorted(MADE)[:2]

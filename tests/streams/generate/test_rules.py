@@ -14,9 +14,8 @@ import yaml
 from kpi_windows.thresholds import DEFAULTS, Threshold
 from streams.generate import files
 from streams.settings import Alerting, Settings
-from tests.streams.generate.names import asked, exported
+from tests.streams.generate.names import MADE, asked, exported
 
-MADE = files()
 RULES = {name: yaml.safe_load(text) for name, text in MADE.items() if "/rules/" in name}
 ALERTS = [
     (rule, rule["alert"])
