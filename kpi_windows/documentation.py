@@ -67,6 +67,16 @@ EVENTS: dict[str, str] = {
     "incident": "`incident_reported`",
     "project": "`hours_booked`, `cost_booked`, `income_booked`",
     "plan": "`project_planned`",
+    "promotion": "`promotion_viewed`, `promotion_clicked`",
+    "attributed": _VISIT,
+    "ads": "`ads_reported`",
+    "spent": "`marketing_spent`",
+    "position": "`position_reported`",
+    "social": "`social_reported`",
+    "followers": "`followers_counted`",
+    "review": "`product_reviewed`",
+    "affiliate": "`affiliate_clicked`, `affiliate_sold`",
+    "market": "`market_sized`",
 }
 """Fact -> the events that it comes from; those and the topics that it names are in backticks."""
 _TOPIC_OF = {cls.__struct_config__.tag: topic for topic, types in TOPICS.items() for cls in types}
@@ -96,7 +106,7 @@ name, and what is told beside it. A KPI is found by its id, its title or any of 
 **Windows.** Rolling {", ".join(f"`{name}`" for name in ROLLING)}, ending with the current minute
 (`7d` and `30d`: hour); calendar {", ".join(f"`{name}`" for name in CALENDAR)}, to date, in the
 shop's time zone. Each can be compared with the window before it, over the same elapsed time.
-**Values.** A ratio is a ratio of sums, from 0 to 1; where the denominator is 0 there is no value.
+**Values.** A ratio is a ratio of sums, 1 being 100 %; where the denominator is 0 there is no value.
 In a ratio of a part to its whole, both are counted where the whole's event is. Money is exact in
 millionths. Quantiles are within 1 %. Distinct counts are exact up to 2,048 and within about 0.8 %
 beyond. `level(…)` is the sum of everything before a time, `previous(…)` the window before, `all(…)`

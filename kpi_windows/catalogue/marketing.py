@@ -6,6 +6,14 @@ It must not know windows or panes; a KPI is a formula over facts.
 from __future__ import annotations
 
 from kpi_windows.amounts import DistinctCount, Quantile, count, seconds, where_of
+from kpi_windows.catalogue.ads import (
+    BLENDED_ROAS,
+    COST_PER_CLICK,
+    DIGITAL_AD_VISITORS,
+    DISPLAY_CLICK_THROUGH_RATE,
+    PROMOTIONAL_CLICK_THROUGH_RATE,
+    RETURN_ON_AD_SPEND,
+)
 from kpi_windows.catalogue.lists import (
     EMAIL_CLICK_THROUGH_RATE,
     EMAIL_OPEN_RATE,
@@ -13,6 +21,14 @@ from kpi_windows.catalogue.lists import (
     SMS_SUBSCRIBERS,
     SUBSCRIBER_GROWTH_RATE,
     UNSUBSCRIBES,
+)
+from kpi_windows.catalogue.social import (
+    AFFILIATE_PERFORMANCE,
+    AVERAGE_POSITION,
+    PRODUCT_REVIEWS,
+    SOCIAL_ENGAGEMENT_RATE,
+    SOCIAL_FOLLOWERS,
+    SOCIAL_SHARES,
 )
 from kpi_windows.catalogue.terms import ORIGIN, VISIT_LABELS, visitors, visits
 from kpi_windows.catalogue.traffic import (
@@ -24,6 +40,7 @@ from kpi_windows.catalogue.traffic import (
 )
 from kpi_windows.facts.visits import CHAT, CLICK, PAGE, PAGE_TIME, VISIT, VISITOR
 from kpi_windows.kpi import Better, Kpi, Reading, Unit
+from kpi_windows.mediums import AD_MEDIUMS
 
 page_views = count(VISIT, "page_views", "page views")
 duration = seconds(count(VISIT, "duration_ms", "duration of visits"))
@@ -47,7 +64,7 @@ VISITS = Kpi(
         "unique_visitors_from_ads": Reading(
             DistinctCount(
                 VISITOR, "seen", "different visitors from digital ads",
-                where_of({"medium": ("paid", "display")}),
+                where_of({"medium": AD_MEDIUMS}),
             ),
             Unit.COUNT,
             ("device",),
@@ -227,8 +244,20 @@ KPIS: tuple[Kpi, ...] = (
     EMAIL_CLICK_THROUGH_RATE,
     UNSUBSCRIBES,
     CHATS_INITIATED,
+    SOCIAL_FOLLOWERS,
+    RETURN_ON_AD_SPEND,
+    BLENDED_ROAS,
+    COST_PER_CLICK,
+    SOCIAL_ENGAGEMENT_RATE,
     CLICKS,
     AVERAGE_CLICK_THROUGH_RATE,
+    AVERAGE_POSITION,
     PPC_TRAFFIC,
     BLOG_TRAFFIC,
+    PRODUCT_REVIEWS,
+    DISPLAY_CLICK_THROUGH_RATE,
+    AFFILIATE_PERFORMANCE,
+    PROMOTIONAL_CLICK_THROUGH_RATE,
+    SOCIAL_SHARES,
+    DIGITAL_AD_VISITORS,
 )

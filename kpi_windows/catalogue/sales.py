@@ -16,6 +16,7 @@ from kpi_windows.catalogue.customers import (
     NEW_VS_RETURNING_ORDERS,
 )
 from kpi_windows.catalogue.inventory import COMPETITOR_PRICE_INDEX, INVENTORY
+from kpi_windows.catalogue.market import CUSTOMER_ACQUISITION_COST, MARKET_SHARE
 from kpi_windows.catalogue.terms import (
     GOODS,
     SELLER,
@@ -289,6 +290,7 @@ KPIS: tuple[Kpi, ...] = (
     CART_ABANDONMENT_RATE,
     NEW_VS_RETURNING_ORDERS,
     COST_OF_GOODS_SOLD,
+    MARKET_SHARE,
     PRODUCT_AFFINITY,
     PRODUCT_SEQUENCE,
     INVENTORY,
@@ -296,4 +298,5 @@ KPIS: tuple[Kpi, ...] = (
     CUSTOMER_LIFETIME_VALUE,
     REVENUE_PER_VISITOR,
     CHURN_RATE,
+    CUSTOMER_ACQUISITION_COST,
 )

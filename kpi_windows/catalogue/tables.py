@@ -9,6 +9,7 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping
 
 from kpi_windows.facts import OVERFLOW
+from kpi_windows.facts.marketing import AFFILIATE
 from kpi_windows.facts.sales import LINE, ORDER, PAIR, SEQUENCE, SEQUENCE_START
 from kpi_windows.facts.visits import CONTACT_PAGE
 from kpi_windows.formula import Scope
@@ -34,6 +35,15 @@ SEQUENCE_COLUMNS = (
 )
 
 PAGES = (Column("page"), Column("contacts", Unit.COUNT), Column("share", Unit.RATIO))
+
+AFFILIATES = (
+    Column("affiliate"),
+    Column("clicks", Unit.COUNT),
+    Column("orders", Unit.COUNT),
+    Column("conversion", Unit.RATIO),
+    Column("revenue", Unit.MONEY),
+    Column("commission", Unit.MONEY),
+)
 
 
 def affinity(scope: Scope) -> tuple[list[Row], int]:
@@ -88,6 +98,18 @@ def pages_before_contact(scope: Scope) -> tuple[list[Row], int]:
     total = sum(contacts.values())
     rows: list[Row] = [(page, n, _ratio(n, total)) for (page,), n in contacts.items()]
     rows.sort(key=lambda row: (-int(row[1] or 0), row[0]))
+    return rows, 0
+
+
+def affiliates(scope: Scope) -> tuple[list[Row], int]:
+    """What each affiliate brought, and what it gets for it."""
+    told = {name: scope.table(AFFILIATE, name, ("affiliate",)) for name in AFFILIATE.sums}
+    rows: list[Row] = []
+    for key in {key for amounts in told.values() for key in amounts}:
+        clicks, orders, revenue, commission = (told[n].get(key, 0) for n in AFFILIATE.sums)
+        money = (revenue / 1_000_000, commission / 1_000_000)
+        rows.append((key[0], clicks, orders, _ratio(orders, clicks), *money))
+    rows.sort(key=lambda row: (-float(row[4] or 0), -int(row[1] or 0), str(row[0])))
     return rows, 0
 
 

@@ -143,7 +143,7 @@ def table_differences(view: View, oracle: Oracle, window: str) -> Iterator[Diffe
     for name, rows in _tables(oracle, window).items():
         told = view.table(CATALOGUE[name], window, 10_000, at_ms=oracle.asked_ms)
         got = {
-            tuple(row[:2]) if name != "pages_before_contact" else (row[0],): row
+            tuple(row[:2]) if CATALOGUE[name].table.columns[1].unit is None else (row[0],): row
             for row in told.rows
         }
         for key in sorted(got.keys() | rows.keys(), key=str):
@@ -183,7 +183,18 @@ def _tables(oracle: Oracle, window: str) -> dict[str, dict[Values, tuple[object,
     pages: dict[Values, tuple[object, ...]] = {
         (page,): (page, n, n / sum(contacts.values())) for (page,), n in contacts.items()
     }
+    brought = oracle.sums.cells("affiliate", now, ("affiliate",))
+    affiliates: dict[Values, tuple[object, ...]] = {
+        key: (
+            *(*key, cell["clicks"], cell["orders"]),
+            cell["orders"] / cell["clicks"] if cell["clicks"] else None,
+            *(cell["revenue"] / 1_000_000, cell["commission"] / 1_000_000),
+        )
+        for key, cell in brought.items()
+        if any(cell.values())
+    }
     return {
+        "affiliate_performance": affiliates,
         "product_affinity": affinity,
         "product_sequence": follows,
         "pages_before_contact": pages,

@@ -95,6 +95,33 @@ CUBES: dict[str, Cube] = {
             "recovered_ms",
         ),
     ),
+    "promotion": Cube("visit_promotions", ("promotion",), _sums("visits", "clicked")),
+    "attributed": Cube("attributed", ("source", "medium", "campaign"), _sums("orders", "micros")),
+    "ads": Cube(
+        "ads",
+        ("source", "medium", "campaign", "banner"),
+        _sums("impressions", "clicks", "spend", "conversions", "revenue"),
+    ),
+    "spent": Cube("spent", ("purpose",), _sums("spend")),
+    "position": Cube("positions", ("kind", "keyword"), _sums("impressions", "place")),
+    "social": Cube("social", ("network",), _sums("impressions", "reactions", "comments", "shares")),
+    "followers_start": Cube(
+        "follower_counts",
+        ("network",),
+        _sums("followers"),
+        "at_ms < w.start_ms AND (until_ms IS NULL OR until_ms >= w.start_ms)",
+    ),
+    "followers_end": Cube(
+        "follower_counts",
+        ("network",),
+        _sums("followers"),
+        "at_ms < w.end_ms AND (until_ms IS NULL OR until_ms >= w.end_ms)",
+    ),
+    "review": Cube("reviews", ("product",), _sums("reviews", "stars", "low")),
+    "affiliate": Cube(
+        "affiliate_facts", ("affiliate",), _sums("clicks", "orders", "revenue", "commission")
+    ),
+    "market": Cube("market_days", ("market",), _sums("size")),
     "contact_page": Cube("contact_pages", ("page", "channel"), _sums("contacts")),
     "order": Cube(
         "order_facts",

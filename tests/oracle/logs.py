@@ -14,6 +14,7 @@ from fractions import Fraction
 from typing import Any
 
 from kpi_windows.definitions import DAY_MS, HOUR_MS, MINUTE_MS, Definitions, Rate, Targets
+from tests.oracle.ads_logs import advertising
 from tests.oracle.drive import Sent
 
 HALF_HOUR_MS = 30 * MINUTE_MS
@@ -133,6 +134,7 @@ class Maker:
             self.ticket: 5.0,
             self.on_list: 2.0,
             self.message: 3.0,
+            self.advertising: 3.0,
         }
 
     def _mark(self, topic: str, key: str, event: dict[str, Any]) -> None:
@@ -192,6 +194,10 @@ class Maker:
             "device": self.maybe("mobile", "desktop", "tablet"),
         }
 
+    def advertising(self) -> tuple[str, str, dict[str, Any]]:
+        """A report, a count, a review or a sale that somebody else tells."""
+        return advertising(self)
+
     # ------------------------------------------------------------------ topics
 
     def click(self) -> tuple[str, str, dict[str, Any]]:
@@ -201,13 +207,19 @@ class Maker:
         page = self.maybe("/", "/a", "/b", "/blog/x", share=0.9)
         page_type = self.maybe("home", "product", "blog", "checkout", share=0.8)
         kind = self.chance.choices(
-            ("page_viewed", "link_clicked", "chat_opened", "heartbeat"), (6, 2, 1, 2)
+            (
+                *("page_viewed", "link_clicked", "chat_opened", "heartbeat"),
+                *("promotion_viewed", "promotion_clicked"),
+            ),
+            (6, 2, 1, 2, 1, 1),
         )[0]
         fields: dict[str, Any] = {"visitor_id": visitor, **self.context(), "page": page}
         if kind == "page_viewed":
             fields |= {"page_type": page_type, "category": self.maybe("tea", "cups", share=0.4)}
         if kind == "chat_opened":
             fields["page_type"] = page_type
+        if kind.startswith("promotion"):
+            fields["promotion_id"] = self.chance.choice(("sale", "new", ""))
         if kind == "link_clicked":
             fields["place"] = self.maybe("site", "email", "display")
         return "clickstream", visitor, self.event(kind, at_ms, **fields)

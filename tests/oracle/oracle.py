@@ -10,6 +10,7 @@ import duckdb
 from kpi_windows.definitions import Definitions
 from kpi_windows.windows import Grid
 from tests.oracle import (
+    ads,
     carts,
     customers,
     lists,
@@ -21,7 +22,7 @@ from tests.oracle import (
     visits,
 )
 from tests.oracle.cubes import Number, Series, Sums, Values
-from tests.oracle.kpis import KPIS, Asked
+from tests.oracle.kpis import KPIS, Asked, Formula
 from tests.oracle.log import Accepted, read
 from tests.oracle.windows import (
     HOUR_MS,
@@ -35,6 +36,10 @@ from tests.oracle.windows import (
 )
 
 ALL = ("5m", "1h", "24h", "7d", "30d", "hour", "day", "week", "month", "quarter", "year")
+
+
+FORMULAS: dict[str, dict[str, Formula]] = {**KPIS, **ads.KPIS}
+"""Of all KPIs."""
 
 
 class Told(NamedTuple):
@@ -85,6 +90,7 @@ class Oracle:
         stock.make(self.db, log, definitions)
         production.make(self.db, log, definitions)
         projects.make(self.db, log, definitions)
+        ads.make(self.db, log, definitions)
         grid, zone = Grid(definitions.zone), definitions.zone
         self.windows: dict[str, tuple[Window, Window, Window]] = {}
         self.earlier: dict[str, tuple[Window, ...]] = {}
@@ -132,7 +138,7 @@ class Oracle:
         now, before, whole = self.windows[window_name]
         earlier = self.earlier[window_name]
         asked = Asked(self.sums, window_name, now, before, whole, by, where, earlier=earlier)
-        answer = KPIS[kpi][name](asked)
+        answer = FORMULAS[kpi][name](asked)
         over, under = answer if isinstance(answer, tuple) else (answer, None)
         result = over if under is None else over / under
         groups = _groups(by, over, under)

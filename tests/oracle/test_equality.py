@@ -18,16 +18,15 @@ from kpi_windows.formula import number
 from streams.simulator import Shop, ShopOptions
 from tests.oracle.compare import breakdowns, told
 from tests.oracle.drive import Drive
-from tests.oracle.kpis import KPIS
 from tests.oracle.logs import BEGIN_MS, Maker, Style, shop
-from tests.oracle.oracle import Oracle
+from tests.oracle.oracle import FORMULAS, Oracle
 from tests.oracle.windows import Window
 
 ZONES = tuple(BEGIN_MS)
 
 
 def test_the_oracle_knows_every_number_of_every_kpi() -> None:
-    known = {kpi: set(numbers) for kpi, numbers in KPIS.items()}
+    known = {kpi: set(numbers) for kpi, numbers in FORMULAS.items()}
     assert known == {kpi.id: set(kpi.readings) for kpi in CATALOGUE.values()}
     assert all(breakdowns(reading) for k in CATALOGUE.values() for reading in k.readings.values())
 

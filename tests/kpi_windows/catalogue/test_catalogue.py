@@ -23,15 +23,19 @@ ROWS = {
     "sales": """
         sales average_order_size gross_profit average_margin average_order_value
         customer_retention_rate transactions conversion_rate cart_abandonment_rate
-        new_vs_returning_orders cost_of_goods_sold product_affinity product_sequence
-        inventory competitor_price_index customer_lifetime_value revenue_per_visitor churn_rate""",
+        new_vs_returning_orders cost_of_goods_sold market_share product_affinity product_sequence
+        inventory competitor_price_index customer_lifetime_value revenue_per_visitor churn_rate
+        customer_acquisition_cost""",
     "marketing": """
         visits new_vs_returning_visitors time_on_site bounce_rate pages_per_visit
         average_visit_duration traffic_source mobile_traffic day_part_traffic
         newsletter_subscribers sms_subscribers subscriber_growth_rate
         email_open_rate email_click_through_rate unsubscribes
         chats_initiated
-        clicks average_click_through_rate ppc_traffic blog_traffic""",
+        social_followers return_on_ad_spend blended_roas cost_per_click social_engagement_rate
+        clicks average_click_through_rate average_position ppc_traffic blog_traffic product_reviews
+        display_click_through_rate affiliate_performance promotional_click_through_rate
+        social_shares digital_ad_visitors""",
     "service": """
         csat nps hit_rate service_emails service_calls service_chats service_social
         first_response_time average_resolution_time active_issues backlog concern_classification
@@ -43,7 +47,13 @@ ROWS = {
 """The guide's rows that clickstream, carts, orders and tickets can give, in its order; contacts on
 social media are the fourth of three rows."""
 
-CALENDAR_ONLY = {"customer_retention_rate", "churn_rate", "product_affinity", "product_sequence"}
+CALENDAR_ONLY = {
+    "customer_retention_rate",
+    "churn_rate",
+    "product_affinity",
+    "market_share",
+    "product_sequence",
+}
 RESERVED = ("_total", "_count", "_sum", "_bucket", "_info", "_created")
 """Suffixes that mean something else to Prometheus."""
 

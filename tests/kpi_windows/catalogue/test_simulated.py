@@ -40,16 +40,22 @@ def view() -> View:
     return drive.view
 
 
+_BY_THE_HOUR = (
+    *("oee", "ole", "return_on_ad_spend", "blended_roas", "cost_per_click"),
+    *("display_click_through_rate", "social_engagement_rate"),
+)
 NEVER = {
     ("cart_abandonment_rate", "recovery_time"): ("5m", "1h", "hour"),
     ("product_affinity", "default"): ("year",),
     ("product_sequence", "default"): ("year",),
     ("customer_lifetime_value", "predicted"): ("hour",),
     ("return_on_investment", "default"): ("5m",),
-    **{(kpi, name): ("5m",) for kpi in ("oee", "ole") for name in CATALOGUE[kpi].readings},
+    ("average_position", "default"): ("5m", "1h", "hour"),
+    **{(kpi, name): ("5m",) for kpi in _BY_THE_HOUR for name in CATALOGUE[kpi].readings},
 }
 """Nobody comes back for a cart within the hour; pairs aren't kept for so long; nobody is lost;
-machines and people are reported by the hour, projects by the booking."""
+machines, people, ads and posts are reported by the hour, searches by the day, projects by the
+booking."""
 
 
 @pytest.mark.parametrize("kpi", CATALOGUE)
