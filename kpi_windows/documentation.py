@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from kpi_windows.catalogue import CATALOGUE, GROUPS
 from kpi_windows.definitions import Definitions
 from kpi_windows.events import TOPICS
+from kpi_windows.facts import Fact
 from kpi_windows.formula import Node
 from kpi_windows.kpi import Better, Instead, Kpi, Reading, Unit
 from kpi_windows.windows import CALENDAR, ROLLING, WINDOWS
@@ -205,11 +206,15 @@ def _said(formula: Node) -> str:
 
 
 def events_of(reading: Reading) -> str:
-    """The events that a number takes, in words; the shop's own measures aren't told."""
+    """The events that a number takes, in words."""
     formulas = [reading.formula, *(other.formula for other in reading.instead)]
-    facts = dict.fromkeys(fact.name for formula in formulas for fact in formula.facts())
-    told = "; ".join(EVENTS[name] for name in facts if name in EVENTS)
+    facts = dict.fromkeys(fact for formula in formulas for fact in formula.facts())
+    told = "; ".join(EVENTS.get(fact.name) or _own_events(fact) for fact in facts)
     return "; ".join(dict.fromkeys(told.split("; ")))
+
+
+def _own_events(fact: Fact) -> str:
+    return ", ".join(f"`{event}`" for event in fact.events)
 
 
 def topics_of(reading: Reading) -> tuple[str, ...]:

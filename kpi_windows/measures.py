@@ -45,6 +45,7 @@ def fact_of(measure: Measure) -> Fact:
         sums=() if measure.kind == "distinct" else amount,
         distincts=amount if measure.kind == "distinct" else (),
         shown=OWN,
+        events=measure.events,
     )
 
 

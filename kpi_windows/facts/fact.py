@@ -35,6 +35,8 @@ class Fact:
     full is counted in the bucket `OVERFLOW`."""
     shown: str = ""
     """Its name in formulas, where that differs."""
+    events: tuple[str, ...] = ()
+    """Of a shop's own measure: the types of events that it counts."""
 
     @cached_property
     def amounts(self) -> tuple[str, ...]:

@@ -24,6 +24,18 @@ from streams.own.table import OwnError, Table
 
 _UNITS = {"count": Unit.COUNT} | {unit.value: unit for unit in Unit if unit.value}
 _BETTER = {better.value: better for better in Better}
+KEYS = {
+    "formula": "Measures and KPIs by name, [amounts](amounts.md) as `fact.amount`, + − × / and "
+    "functions.",
+    "title": "What it is called.",
+    "aliases": "Other names to find it by.",
+    "unit": "`count`, `ratio`, `money`, `seconds`, `days` or `points`: the end of its metric's name.",
+    "better": "`higher`, `lower` or `neither`.",
+    "by": "Labels to break it down by; by default all that each of its parts has.",
+    "windows": "By default all that fit the formula.",
+    "note": "What people get wrong.",
+}
+"""Key -> what it says."""
 
 
 class _Terms(dict[str, Node]):
@@ -57,8 +69,7 @@ class _Terms(dict[str, Node]):
 
 
 def with_kpis(catalogue: Catalogue, measures: tuple[Measure, ...], told: Any) -> Catalogue:
-    known = ("title", "aliases", "formula", "unit", "better", "by", "windows", "note")
-    tables = {name: Table("kpis", name, values, known) for name, values in told.items()}
+    tables = {name: Table("kpis", name, values, tuple(KEYS)) for name, values in told.items()}
     terms = _Terms(catalogue, tables)
     own: dict[str, Kpi] = {}
     for measure in measures:
@@ -97,7 +108,9 @@ def _kpi(table: Table, formula: Node) -> Kpi:
     by = table.read("by", kinds.WORDS, labels_of(formula))
     for label in by:
         if label not in labels_of(formula):
-            known = nearest(label, labels_of(formula)) if labels_of(formula) else "it has none"
+            known = (
+                nearest(label, labels_of(formula)) if labels_of(formula) else "its parts share none"
+            )
             table.wrong("by", f"the formula has no label {label!r}; {known}")
     windows = table.read("windows", kinds.WORDS, fitting)
     for window in windows:

@@ -20,10 +20,21 @@ _ONE_OR_MORE = Kind(
     lambda value: (value,) if isinstance(value, str) else kinds.WORDS.read(value),
 )
 _HOW = ("count", "sum", "distinct")
+KEYS = {
+    "event": "A type of event, or several.",
+    "count": "`true`: how many events.",
+    "sum": "Instead: the sum of a field, of `properties.NAME`, or over the lines of `products.FIELD`; "
+    'also of a product, as `"products.price * products.quantity"`. Money is converted.',
+    "distinct": "Instead: how many different values a field has.",
+    "where": 'Fields and the values that count, as `{ channel = ["online"], "properties.gift" = true }`.',
+    "labels": 'What it can be broken down by: label = field, as `{ gift = "properties.gift" }`.',
+    "title": "What it is called.",
+}
+"""Key -> what it says."""
 
 
 def measure_of(name: str, values: Any) -> Measure:
-    table = Table("measures", name, values, ("event", *_HOW, "where", "labels", "title"))
+    table = Table("measures", name, values, tuple(KEYS))
     events = table.needed("event", _ONE_OR_MORE)
     how = [key for key in _HOW if key in table.values]
     if len(how) != 1:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import fields, replace
+from dataclasses import replace
 from typing import Any
 
 from kpi_windows.kpi import Kpi, Unit, UnknownNameError
@@ -21,6 +21,22 @@ from streams.settings import Settings
 from streams.units import parse_duration
 
 _SIZES = {Unit.SECONDS: 1_000, Unit.DAYS: 86_400_000}
+KEYS = {
+    "kpi": "Its id, or any of its names.",
+    "definition": "Which of its numbers; by default the main one.",
+    "above": 'The value that is too high: a number in the metric\'s unit, `"20%"` of a ratio, `"4h"` '
+    "of a time.",
+    "below": "Instead: the value that is too low.",
+    "window": "One that `/metrics` has; by default `24h`.",
+    "where": 'One label and its value, as `{ channel = "email" }`.',
+    "min_volume": "Of a ratio: with a smaller denominator it says nothing.",
+    "for": "So long it must hold without a break; by default 5m.",
+    "keep_firing_for": "So long it stays on after the value is fine again; by default 15m.",
+    "severity": "`warning` or `critical`.",
+    "summary": "What people read.",
+    "enabled": "`false` switches a default of this name off.",
+}
+"""Key -> what it says."""
 
 
 def thresholds_of(
@@ -33,8 +49,7 @@ def thresholds_of(
 def _threshold(
     name: str, values: Any, catalogue: Catalogue, settings: Settings
 ) -> Threshold | None:
-    keys = [each.name.removesuffix("_ms") for each in fields(Threshold)][1:]
-    table = Table("thresholds", name, values, (*keys, "enabled"))
+    table = Table("thresholds", name, values, tuple(KEYS))
     default = next((each for each in DEFAULTS if each.name == name), None)
     if not table.read("enabled", kinds.FLAG, True):
         if default is None:

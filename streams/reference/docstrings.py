@@ -1,11 +1,13 @@
-"""The docstrings under a class's fields, which Python itself forgets."""
+"""The docstrings under fields and values, which Python itself forgets."""
 
 from __future__ import annotations
 
 import ast
 import inspect
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
+from types import ModuleType
 
 
 def attribute_docs(cls: type) -> dict[str, str]:
@@ -22,11 +24,20 @@ def attribute_docs(cls: type) -> dict[str, str]:
     return found
 
 
+def module_docs(module: ModuleType) -> dict[str, str]:
+    """Name -> the docstring that stands under it, of a module's values."""
+    return dict(_docs(ast.parse(inspect.getsource(module)).body))
+
+
 def _own_docs(cls: type) -> Iterator[tuple[str, str]]:
     tree = ast.parse(textwrap.dedent(inspect.getsource(cls))).body[0]
     assert isinstance(tree, ast.ClassDef)
-    for line, after in zip(tree.body, tree.body[1:], strict=False):
-        if not isinstance(line, ast.AnnAssign) or not isinstance(line.target, ast.Name):
-            continue
-        if isinstance(after, ast.Expr) and isinstance(after.value, ast.Constant):
-            yield line.target.id, " ".join(str(after.value.value).split())
+    yield from _docs(tree.body)
+
+
+def _docs(body: Sequence[ast.stmt]) -> Iterator[tuple[str, str]]:
+    for line, after in pairwise(body):
+        match line:
+            case ast.AnnAssign(target=ast.Name(id=name)) | ast.Assign(targets=[ast.Name(id=name)]):
+                if isinstance(after, ast.Expr) and isinstance(after.value, ast.Constant):
+                    yield name, " ".join(str(after.value.value).split())

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Mapping
 
 from kpi_windows.definitions import Definitions
+from kpi_windows.thresholds import DEFAULTS
 from streams.goal_settings import KEYS
+from streams.own import kpis, measures, thresholds
 from streams.reference.docstrings import attribute_docs
 from streams.settings import SECTIONS, Alerting, Exporter, Kafka, Log, Setting, Topics, Worker
 
@@ -45,17 +48,42 @@ def _setting_row(one: Setting, docs: dict[str, str]) -> str:
     return f"| `{one.key}` | {variable} | {one.kind.expected} | {default} | {meaning} |"
 
 
-def _goals() -> list[str]:
+_OWN = {
+    "measures": "What the shop counts itself; `kpi_NAME` on `/metrics`, and part of formulas. Only in "
+    "the file; a new or changed one has values from then on.",
+    "kpis": "The shop's own KPIs: formulas over its measures, the catalogue's amounts and KPIs.",
+    "thresholds": "What needs somebody's attention: `kpi generate` makes alert rules of them. One "
+    "with the name of a default changes it.",
+    "goals": "What the shop wants of a KPI, by when. Only in the file; NAME is its label on "
+    "`/metrics`.",
+}
+
+
+def _own(section: str, keys: Mapping[str, str]) -> list[str]:
     return [
-        "## [goals.NAME]",
+        f"## [{section}.NAME]",
         "",
-        "What the shop wants of a KPI, by when. Only in the file; NAME is its label on `/metrics`.",
+        _OWN[section],
         "",
         "| key | meaning |",
         "|---|---|",
-        *(f"| `{key}` | {meaning} |" for key, meaning in KEYS.items()),
+        *(f"| `{key}` | {meaning} |" for key, meaning in keys.items()),
         "",
     ]
+
+
+def _defaults() -> list[str]:
+    rows = [
+        f"| `{each.name}` | `{each.kpi}`{_definition(each.definition)} {each.direction} "
+        f"{each.bound:g} | {each.window} | {each.severity} | {each.summary} |"
+        for each in DEFAULTS
+    ]
+    head = ["| default | when | window | severity | |", "|---|---|---|---|---|"]
+    return [*head, *rows, ""]
+
+
+def _definition(name: str) -> str:
+    return "" if name == "default" else f" ({name})"
 
 
 def settings_page() -> str:
@@ -78,5 +106,11 @@ def settings_page() -> str:
         lines += ["| key | variable | value | default | meaning |", "|---|---|---|---|---|"]
         lines += [_setting_row(one, docs) for one in settings]
         lines.append("")
-    lines += _goals()
+    for section, keys in (
+        ("measures", measures.KEYS),
+        ("kpis", kpis.KEYS),
+        ("thresholds", thresholds.KEYS),
+    ):
+        lines += _own(section, keys)
+    lines += [*_defaults(), *_own("goals", KEYS)]
     return "\n".join(lines)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import tomllib
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,6 +14,11 @@ from kpi_windows.definitions import Measure
 from kpi_windows.kpi import Better, Unit
 from kpi_windows.thresholds import DEFAULTS
 from streams.config import ConfigError, Settings, load
+from streams.exposition import KpiCollector, registry, scrape
+from streams.follower import Whole
+from streams.offline import compute
+from streams.own import kpis, measures, thresholds
+from streams.questions import Question, answer
 
 SHOP = """\
 [measures.gift_orders]
@@ -257,3 +265,57 @@ def test_a_mistake_is_named_with_its_place_and_the_nearest_right_name(
     with pytest.raises(ConfigError) as caught:
         told(tmp_path, text)
     assert expected in str(caught.value).replace(str(tmp_path / "shop.toml"), "…")
+
+
+EXAMPLE = Path(__file__).parents[2] / "examples" / "own.toml"
+
+
+def test_the_example_shows_each() -> None:
+    settings = load(EXAMPLE, {})
+    kinds = {measure.kind for measure in settings.definitions.measures}
+    assert kinds == {"count", "sum", "distinct"}
+    tables = tomllib.loads(EXAMPLE.read_text())
+    for section, keys in (
+        ("measures", measures.KEYS),
+        ("kpis", kpis.KEYS),
+        ("thresholds", thresholds.KEYS),
+    ):
+        shown = {key for table in tables[section].values() for key in table}
+        assert shown == set(keys), section
+    assert "production" not in settings.topics
+    assert [goal.kpi.id for goal in settings.goals] == ["gift_share"]
+    formulas = " ".join(table["formula"] for table in tables["kpis"].values())
+    assert all(word in formulas for word in ("previous(", "where(", "quantile(", "order.orders"))
+
+
+def test_own_kpis_have_values_offline_and_on_metrics(tmp_path: Path) -> None:
+    settings = load(EXAMPLE, {})
+    events = [
+        {"topic": "orders", "type": "order_completed", "timestamp": 1_767_261_600_000 + number,
+         "order_id": f"o{number}", "products": [], "channel": channel, "shipping": "2.50",
+         "customer_id": "c", "properties": {"gift": number % 2 == 0, "tip": 0.5}}
+        for number, channel in enumerate(["online", "online", "phone", "store", "store"])
+    ]  # fmt: skip
+    file = tmp_path / "events.jsonl"
+    file.write_text("\n".join(map(json.dumps, events)))
+    view, _ = compute([file], settings.definitions)
+    for kpi, labels, value in (
+        ("gift_orders", (), 2),
+        ("Aandeel cadeaus", (), 2 / 5),
+        ("gift_share", ("channel",), None),
+        ("tips", (), 2.5),
+        ("shipping_per_order", (), 2.5),
+        ("senders", (), 1),
+    ):
+        told = answer(view, Question(kpi, "day", by=labels), settings.catalogue)
+        if labels:
+            values = {each["labels"]["channel"]: each["value"] for each in told}
+            assert values == {"online": 1 / 2, "phone": 1, "store": 0}
+        else:
+            assert [each["value"] for each in told] == [value], kpi
+    whole = Whole(replace(settings, kafka=replace(settings.kafka, partitions=1)))
+    whole.view = view
+    whole.catch_up(0)
+    page, _ = scrape(registry(KpiCollector(whole)))
+    assert b'kpi_gift_share_ratio{window="day"} 0.4\n' in page
+    assert b'kpi_shipping_paid_by_channel_money{channel="store",window="day"} 5.0\n' in page
