@@ -38,6 +38,8 @@ class Threshold:
     """So long it stays on after the value is fine again, so that it doesn't flap."""
     min_volume: float = 0
     """Of a ratio: with a smaller denominator it says nothing."""
+    hysteresis: float | None = None
+    """So far beyond the bound it must return to be fine again; absent: see `alerting.band_of`."""
     severity: str = "warning"
     summary: str = ""
     """What a person reads; absent: made of the KPI's title and the bound."""
@@ -76,6 +78,8 @@ def mistakes(threshold: Threshold, catalogue: Mapping[str, Kpi]) -> Iterator[tup
             yield "where", f"{kpi.id} has no label {label!r}: it has {known}"
     if threshold.min_volume and ratio_of(reading.formula) is None:
         yield "min_volume", f"{kpi.id} has no denominator in this definition"
+    if threshold.hysteresis is not None and threshold.hysteresis < 0:
+        yield "hysteresis", "expected 0 or more"
 
 
 DEFAULTS: tuple[Threshold, ...] = (

@@ -65,6 +65,7 @@ def _threshold(
         for_ms=table.read("for", kinds.DURATION, base.for_ms),
         keep_firing_for_ms=table.read("keep_firing_for", kinds.DURATION, base.keep_firing_for_ms),
         min_volume=table.read("min_volume", _AMOUNT, base.min_volume),
+        hysteresis=table.read("hysteresis", _AMOUNT, base.hysteresis),
         severity=table.read("severity", kinds.choice(*SEVERITIES), base.severity),
         summary=table.read("summary", kinds.TEXT, base.summary),
     )
