@@ -81,6 +81,8 @@ class Goal:
     title: str = ""
     definition: str = "default"
     where: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    better: Better = Better.NEITHER
+    """Which way is better; NEITHER: as the target and the KPI say."""
     supporting: tuple[Kpi, ...] = ()
     """KPIs to look at every day, for they move this one."""
 
@@ -91,9 +93,11 @@ class Goal:
     def wants_more(self, baseline: Number | None) -> bool:
         """Whether the target is to be met from below.
 
-        By the sign of what is to be added, else by which way is better, else by which side of
-        the baseline the target is.
+        As told; else by the sign of what is to be added, else by which way is better, else by
+        which side of the baseline the target is.
         """
+        if self.better is not Better.NEITHER:
+            return self.better is Better.HIGHER
         if self.target.by is not By.ABSOLUTE:
             return self.target.amount >= 0
         if self.kpi.better is not Better.NEITHER and self.definition == "default":

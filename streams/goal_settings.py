@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 from kpi_windows.definitions import DAY_MS
 from kpi_windows.goals import By, Goal, Target
-from kpi_windows.kpi import Kpi, Reading, Unit
+from kpi_windows.kpi import Better, Kpi, Reading, Unit
 from kpi_windows.kpis import Catalogue
 from kpi_windows.local_time import EPOCH
 from kpi_windows.projection import Kind, kind_of
@@ -37,6 +37,8 @@ KEYS = {
     "a number in the KPI's own unit.",
     "baseline": 'A number, a past period (`"2026-Q3"`, `"2026-09"`, `"2025"`), or `"previous"` '
     "(default): the window before `starts`.",
+    "better": "`higher` or `lower`, when a number as target leaves it open (then: as the KPI says, or "
+    "by which side of the baseline it is).",
     "starts": "A day or a period; default: where the judged window begins, with a template as long "
     "before the deadline as it says.",
     "supporting": 'KPIs to look at every day, as `["visits", "conversion_rate"]`.',
@@ -62,7 +64,13 @@ TEMPLATES: dict[str, dict[str, Any]] = {
         "kpi": "visits",
         "window": "month",
         "target": "+20%",
-        "supporting": ["visits", "traffic_source", "bounce_rate"],
+        "supporting": [
+            "visits",
+            "traffic_source",
+            "promotional_click_through_rate",
+            "social_shares",
+            "bounce_rate",
+        ],
     },
     "service_calls": {
         "title": "Half the service calls within six months",
@@ -146,6 +154,7 @@ class _Reader:
             title=self._text("title", self._name),
             definition=definition,
             where=where,
+            better=self._better(),
             supporting=tuple(self._kpi("supporting", name) for name in self._names("supporting")),
         )
         self._checked("where" if window in reading.windows else "window", goal.asked)
@@ -180,6 +189,12 @@ class _Reader:
         if told not in WINDOWS:
             raise self._error("window", f"no such one: {told}; {_nearest(told, WINDOWS)}")
         return str(told)
+
+    def _better(self) -> Better:
+        told = self._told.get("better", "neither")
+        if told not in ("higher", "lower", "neither"):
+            raise self._error("better", f"expected higher or lower, got {told!r}")
+        return Better(told)
 
     def _where(self) -> dict[str, tuple[str, ...]]:
         told = self._told.get("where", {})

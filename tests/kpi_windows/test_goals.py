@@ -160,6 +160,16 @@ def test_a_sum_that_is_all_in_is_reached_before_the_deadline_and_a_refund_takes_
     assert (state.state, state.value) == (State.ON_TRACK, 1_699)
 
 
+def test_fewer_discounts_are_wanted_when_the_target_is_below_the_baseline() -> None:
+    shop = Shop()
+    for day in days("2024-09-30", "2025-02-01"):
+        shop.add(ORDER, f"{day} 12:00", "web", "a", "b", discount_micros=1_000_000)
+    view = shop.commit("2025-01-31 23:59")
+    wanted = goal("sales", Target(Fraction(80)), definition="discounts")
+    assert told(state_of(wanted, view)) == (State.AT_RISK, 31, 92, 80, 90)
+    assert state_of(replace(wanted, target=Target(Fraction(91))), view).state is State.ON_TRACK
+
+
 def test_a_goal_on_some_labels_only() -> None:
     shop = Shop()
     sold(shop, "2024-09-30", "2025-02-01", 100)
@@ -216,6 +226,9 @@ def test_a_level_goes_on_by_its_change_a_day() -> None:
     assert state.progress == Fraction(123, 200)
     state = state_of(replace(wanted, target=Target(Fraction(210))), shop.view)
     assert state.state is State.ON_TRACK
+    state = state_of(wanted, shop.commit("2025-03-19 11:59"))  # 15 silent days and a half
+    pace = Fraction(123 - 3 * 29, 27)  # from the end of 19 February to that of 18 March
+    assert (state.pace, state.landing) == (pace, 123 + pace * Fraction(25, 2))
     state = state_of(wanted, shop.commit("2025-03-31 23:59"))
     assert told(state)[:2] == (State.REACHED, 123)
 

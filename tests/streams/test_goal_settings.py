@@ -81,6 +81,9 @@ def test_the_guides_four_need_a_deadline_only(tmp_path: Path) -> None:
         "service_calls", Target(Fraction(-1, 2), By.RELATIVE),
     )  # fmt: skip
     assert (calls.deadline_ms, calls.baseline) == (at("2027-04-01"), conversion.baseline)
+    assert [kpi.id for kpi in visits.supporting][2:4] == [
+        "promotional_click_through_rate", "social_shares",
+    ]  # fmt: skip
     assert "pages_before_contact" in [kpi.id for kpi in calls.supporting]
     assert {goal.title for goal in told.values()} == {each["title"] for each in TEMPLATES.values()}
 
@@ -174,6 +177,7 @@ def test_names_in_any_language_and_other_numbers(tmp_path: Path) -> None:
         ({"supporting": '"visits"'}, 'supporting: expected a list as ["visits"]'),
         ({"template": '"sale"'}, "template: no such one: sale; did you mean sales?"),
         ({"template": "[]"}, "template: no such one"),
+        ({"better": '"more"'}, "[goals.x] better: expected higher or lower, got 'more'"),
         ({"title": "3"}, "title: expected text, got 3"),
         (
             {"deadlin": "3"},

@@ -48,6 +48,32 @@ deadline = "2026-03"
 """
 
 
+OWN = """
+[measures.gift_orders]
+event = "order_completed"
+where = { "properties.gift" = true }
+count = true
+
+[kpis.gift_share]
+formula = "gift_orders / order.orders"
+unit = "ratio"
+better = "higher"
+
+[goals.gifts]
+kpi = "gift_orders"
+window = "week"
+target = 3
+better = "higher"
+deadline = "2026-01-04"
+
+[goals.gift_share]
+kpi = "gift_share"
+window = "week"
+target = 0.6
+deadline = "2026-01-04"
+"""
+
+
 def two_weeks() -> list[dict[str, Any]]:
     """Two visits at eleven from 21 December on, the second with an order; it is noon."""
     events: list[dict[str, Any]] = []
@@ -149,6 +175,22 @@ def test_offline_the_same_is_computed(tmp_path: Path, url: str) -> None:
     offline = asked("compute", str(events), "--goals", "--format", "json", "--config", str(config))
     live = asked("query", "--goals", "--url", url, "--format", "json")
     assert json.loads(offline) == json.loads(live)
+
+
+def test_a_goal_may_be_on_a_kpi_of_ones_own(tmp_path: Path) -> None:
+    """One order a day, every second a gift; Friday to Sunday were one of two weeks each."""
+    events = [
+        order(n, NOON_MS + (n - 14) * DAY_MS, properties={"gift": n % 2 == 0}) for n in range(15)
+    ]
+    config = tmp_path / "shop.toml"
+    config.write_text(OWN)
+    file = write_lines(tmp_path / "events.jsonl", events)
+    told = asked("compute", str(file), "--goals", "--format", "json", "--config", str(config))
+    gifts, share = json.loads(told)
+    assert (gifts["state"], gifts["baseline"], gifts["value"], gifts["landing"]) == (
+        "on_track", 4, 2, 3.5,
+    )  # fmt: skip
+    assert (share["state"], share["value"], share["target"]) == ("at_risk", 0.5, 0.6)
 
 
 def test_without_goals_the_commands_say_how_to_make_one(tmp_path: Path) -> None:
