@@ -290,6 +290,6 @@ class View:
         latest_ms = max(self.watermarks_ms.values(), default=0)
         if fact.daily:
             told.append(latest_ms - self.definitions.pair_panes_ms)
-        elif not fact.level:
+        else:
             told.append(latest_ms - self.definitions.day_panes_ms)
         return max(told, default=0)

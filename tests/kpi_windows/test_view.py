@@ -10,6 +10,7 @@ import pytest
 
 from kpi_windows.catalogue import CATALOGUE
 from kpi_windows.definitions import DAY_MS, HOUR_MS, MINUTE_MS
+from kpi_windows.facts.operations import STOCK
 from kpi_windows.facts.sales import CUSTOMER, CUSTOMER_PERIOD, LINE, ORDER
 from kpi_windows.facts.service import OPEN_TICKET, TICKET, TICKET_FLOW
 from kpi_windows.facts.visits import CART, VISIT, VISITOR
@@ -362,3 +363,15 @@ def test_a_filter_on_a_label_holds_when_it_is_broken_down_by_too() -> None:
     view = shop.commit("2024-03-05 11:00")
     told = by(view, "visits", "day", "source", "device", where={"device": "mobile"})
     assert told == {"google mobile": 3}
+
+
+def test_a_level_before_the_days_that_are_kept_is_not_known() -> None:
+    shop = Shop(day_panes_ms=10 * DAY_MS)
+    shop.add(STOCK, "2024-01-05 10:00", "pot", "main", units=5)
+    shop.add(STOCK, "2024-03-01 10:00", "pot", "main", units=2)
+    view = shop.commit("2024-03-05 12:00")
+    days = view.query(CATALOGUE["inventory"], "day", at("2024-01-07"), at("2024-03-05 12:00"))
+    told = {value.start_ms: value.value for value in days}
+    assert told[at("2024-01-07")] is told[at("2024-02-24")] is None
+    assert told[at("2024-02-25")] == 5
+    assert told[at("2024-03-01")] == told[at("2024-03-05")] == 7

@@ -215,7 +215,8 @@ def _since_last(q: Asked) -> Series:
 
 def _yield_variance(q: Asked) -> Series:
     made = [replace(q, window=each).get("unit_end", "finished") for each in q.earlier]
-    return q.get("unit_end", "finished") - sum(made[1:], made[0]) * Fraction(1, len(made))
+    mean = sum(made[1:], made[0]) * Fraction(1, len(made))
+    return q.get("unit_end", "finished") - mean
 
 
 def _product(q: Asked, cube: str, over: tuple[str, ...], under: tuple[str, ...]) -> Answer:

@@ -102,7 +102,8 @@ class Oracle:
             else:
                 as_far = self._kept(Window(*grid.previous(name, self.asked_ms)))
                 self.windows[name] = now, as_far, previous_whole(zone, name, self.asked_ms)
-            self.earlier[name] = tuple(map(self._kept, _earlier(grid, name, now)))
+            earlier = _earlier(grid, name, now) if log.operations else ()
+            self.earlier[name] = tuple(map(self._kept, earlier)) or (now,)
         for name, each in (extra or {}).items():
             self.windows[name] = each, each, each
             self.earlier[name] = (each,)
