@@ -69,10 +69,11 @@ from kpi_windows.journeys import (
 from kpi_windows.journeys.journal import Entry
 from kpi_windows.windows import Grid
 
-VISITORS, ORDERS, CUSTOMERS, TICKETS = "v", "o", "c", "t"
+VISITORS, ORDERS, CUSTOMERS, TICKETS = "v", "o", "n", "t"
 STATEMENTS, GAUGES = "s", "g"
 SUBSCRIBERS, MESSAGES = "b", "m"
 STOCKS, PRICES, UNITS = "k", "p", "u"
+# None is "c": with a customer called `heckpoint` it would make the key of the checkpoint.
 PLURALS = {
     VISITORS: "visitors",
     ORDERS: "orders",

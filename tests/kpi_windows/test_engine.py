@@ -21,6 +21,7 @@ from kpi_windows.compatibility import DefinitionsChanged
 from kpi_windows.definitions import HOUR_MS, MINUTE_MS, Definitions, Rate
 from kpi_windows.engine import FORWARDED, OUTCOMES, Cut, Record, Shard
 from kpi_windows.keys import partition_of
+from kpi_windows.routes import PLURALS
 from kpi_windows.view import View
 from tests.oracle.spoil import HOSTILE
 
@@ -493,6 +494,19 @@ def test_whoever_restores_knows_what_was_known() -> None:
     mine, theirs = talk.cut(), other.cut()
     assert sorted(mine.panes) == sorted(theirs.panes)
     assert sorted(mine.state) == sorted(theirs.state)
+
+
+def test_no_name_makes_the_key_of_the_checkpoint() -> None:
+    name = CHECKPOINT[1:].decode()
+    talk = Talk()
+    talk.say("clickstream", page(1, name))
+    talk.say("orders", order(1, name, customer_id=name), order(1, customer_id=name))
+    talk.say("tickets", opened(1, name))
+    cut = talk.cut()
+    assert CHECKPOINT not in {key for key, _ in cut.state}
+    assert CHECKPOINT[:1].decode() not in PLURALS
+    other = restored(talk, [cut])
+    assert other.shard.sizes()["customers"] == 1
 
 
 @pytest.mark.parametrize(
