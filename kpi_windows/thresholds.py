@@ -128,6 +128,44 @@ DEFAULTS: tuple[Threshold, ...] = (
         "nps_low", "nps", below=0.0, window="30d", min_volume=20, for_ms=HOUR_MS,
         summary="More detractors than promoters.",
     ),
+    Threshold(
+        "stock_out", "inventory", above=0.1, definition="out_share", window="1h", min_volume=10,
+        for_ms=30 * MINUTE_MS, summary="More than one product in ten is out of stock.",
+    ),
+    Threshold(
+        "unsubscribes_high", "unsubscribes", above=0.02, definition="of_delivered", window="7d",
+        min_volume=200, for_ms=30 * MINUTE_MS,
+        summary="More than one message in fifty makes its reader leave the list.",
+    ),
+    Threshold(
+        "ads_lose_money", "return_on_ad_spend", below=1.0, window="7d", min_volume=100,
+        for_ms=HOUR_MS, summary="Ads cost more than the orders that they bring are worth.",
+    ),
+    Threshold(
+        "reviews_bad", "product_reviews", above=0.3, definition="low_share", window="7d",
+        min_volume=10, for_ms=HOUR_MS,
+        summary="Nearly a third of the reviews have one or two stars.",
+    ),
+    Threshold(
+        "oee_low", "oee", below=0.6, for_ms=HOUR_MS,
+        summary="The machines make less than three fifths of the good units that they could.",
+    ),
+    Threshold(
+        "first_time_yield_low", "first_time_yield", below=0.9, definition="of_finished",
+        min_volume=20, for_ms=HOUR_MS, summary="More than one finished unit in ten isn't good.",
+    ),
+    Threshold(
+        "incident_reported", "incidents", above=0, for_ms=0,
+        summary="Something didn't comply in the last 24 hours.",
+    ),
+    Threshold(
+        "projects_over_budget", "budget", above=0, definition="over", window="1h",
+        for_ms=30 * MINUTE_MS, summary="A project has cost more than was allocated to it.",
+    ),
+    Threshold(
+        "projects_cost_more", "cost_performance_index", below=0.9, window="1h",
+        for_ms=30 * MINUTE_MS, summary="Work on projects costs more than it was planned to.",
+    ),
 )  # fmt: skip
 """Where most shops would want to look; a shop changes one by its name, or switches it off."""
 

@@ -41,7 +41,7 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, gc=False, tag_field="type
     schema_version: Literal[1] = SCHEMA_VERSION
     is_bot: bool = False
     is_test: bool = False
-    properties: dict[str, str | int | float | bool] | None = None
+    properties: dict[str, str | int | float | bool | None] | None = None
     """The shop's own: for measures that it defines itself."""
 
 

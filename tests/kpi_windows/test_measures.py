@@ -81,7 +81,9 @@ def order(chance: random.Random, number: int, at_ms: int) -> dict[str, Any]:
     if chance.random() < 0.4:
         told["currency"] = "USD"
     if chance.random() < 0.8:
-        season = chance.choice([{}, {"season": 3}, {"season": "spring"}, {"season": 3.5}])
+        season = chance.choice(
+            [{}, {"season": 3}, {"season": "spring"}, {"season": None}, {"season": 3.5}]
+        )
         tip = chance.choice([0.1, 2, 2.25, True, "none", -1])
         told["properties"] = {"gift": chance.random() < 0.6, "tip": tip, **season}
     return told
@@ -186,7 +188,7 @@ def _order_row(e: dict[str, Any]) -> tuple[Any, ...]:
     tip = own.get("tip", 0)
     return (
         e["order_id"], e.get("channel", "(none)"), e.get("customer_id"), own.get("gift", False),
-        str(own.get("season", "(none)")), 0 if tip == "none" else str(float(tip)), e["shipping"], rate,
+        str(own.get("season") or "(none)"), 0 if tip == "none" else str(float(tip)), e["shipping"], rate,
     )  # fmt: skip
 
 

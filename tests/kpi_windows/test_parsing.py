@@ -28,6 +28,7 @@ from kpi_windows.facts.sales import CUSTOMER, CUSTOMER_PERIOD, ORDER, PAIR
 from kpi_windows.facts.service import RESPONSE
 from kpi_windows.facts.visits import VISIT, VISITOR
 from kpi_windows.formula import Combined, Constant, Node, number
+from kpi_windows.narrowing import held
 from kpi_windows.parsing import DEEPEST, FormulaError, Vocabulary, parse
 from kpi_windows.relations import Days, MeanBefore, PerDay, PerYear, Previous, Whole, WindowEnd
 from kpi_windows.scope import Frame, WindowScope
@@ -192,3 +193,27 @@ def test_a_mistake_is_shown_where_it_stands(text: str, told: str) -> None:
     with pytest.raises(FormulaError) as caught:
         parse(text, KNOWN)
     assert told in str(caught.value)
+
+
+def test_a_formula_held_to_a_label_is_the_kpi_filtered_by_it() -> None:
+    shop = Shop()
+    some_of_everything(shop, random.Random(3), at("2024-03-04"), at("2024-03-11"), each=60)
+    view = shop.commit("2024-03-11")
+    compared = 0
+    for kpi in CATALOGUE.values():
+        for name, reading in kpi.readings.items():
+            if "week" not in reading.windows or not reading.by:
+                continue
+            asked = {"definition": name, "at_ms": at("2024-03-10 23:59")}
+            for label in reading.by:
+                (filtered,) = view.evaluate(kpi, "week", where={label: "a"}, **asked)  # type: ignore[arg-type]
+                try:
+                    formula = held(reading.formula, where_of({label: "a"}))
+                except ValueError:
+                    continue  # a part is over all values of the label, or has none
+                frame = Frame(view.panes, view.grid, "week", filtered.start_ms, filtered.end_ms)
+                assert number(formula.value(WindowScope(frame, {}))) == filtered.value, (
+                    kpi.id, name, label,
+                )  # fmt: skip
+                compared += filtered.value is not None
+    assert compared > 200
