@@ -171,7 +171,7 @@ def _baseline(goal: Goal, projection: Projection) -> tuple[Number | None, str]:
     if not isinstance(told, Window):
         return told, "" if told is not None or goal.target.by is By.ABSOLUTE else "no baseline"
     if told.start_ms >= projection.now_ms:
-        return None, "the baseline's period hasn't begun yet"
+        return None, "the baseline's period hasn't begun yet: tell another, or when the goal starts"
     data_ms = projection.data_ms
     if data_ms is None or data_ms >= told.end_ms:
         return None, "there are no data of the baseline's period: tell it as a number"

@@ -15,7 +15,7 @@ from streams.goal_settings import goals_of
 
 _SALES_A_VISIT = 4.2
 _CALLS_A_VISIT = 0.007
-_CONVERSION = 0.055
+_CONVERSION = 0.06
 
 
 def demo_goals(

@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 import click
+from click.core import ParameterSource
 
 from kpi_windows.windows import WINDOWS
 from streams.cli.base import TIME
@@ -20,6 +21,9 @@ from streams.questions import Answer, Question, parse_where
 F = TypeVar("F", bound=Callable[..., Any])
 
 FORMATS = click.Choice(["table", "csv", "json"])
+_OF_QUESTION = (
+    "window", "from_time", "to_time", "at_time", "by", "where", "definition", "top", "table",
+)  # fmt: skip
 _SAID = frozenset(
     "kpi window start end labels value numerator denominator definition ripe "
     "start_ms end_ms".split()
@@ -45,6 +49,17 @@ def question_options(function: F) -> F:
     for option in reversed(options):
         function = option(function)
     return function
+
+
+def check_goals(goals: bool, kpi: str, named: bool) -> None:
+    """Raises UsageError unless either a KPI is asked for, or --goals, which takes --format only."""
+    if goals == named:
+        raise click.UsageError(f"expected {kpi}, or --goals")
+    context = click.get_current_context()
+    for name in _OF_QUESTION if goals else ():
+        if context.get_parameter_source(name) is not ParameterSource.DEFAULT:
+            option = name.removesuffix("_time")
+            raise click.UsageError(f"--goals goes without --{option}: a goal has its own")
 
 
 def question_of(kpi: str, told: Mapping[str, Any]) -> Question:

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from streams.cli.answers import question_of, question_options, show, show_goals
+from streams.cli.answers import check_goals, question_of, question_options, show, show_goals
 from streams.cli.base import config_options, examples
 from streams.settings import Settings
 
@@ -39,8 +39,7 @@ def command(
     from streams.offline import compute
     from streams.questions import answer
 
-    if goals == bool(names):
-        raise click.UsageError("expected --kpi, or --goals")
+    check_goals(goals, "--kpi", bool(names))
 
     gc.set_threshold(200_000, 20, 100)  # as in a worker: a quarter of the time
     questions = [question_of(settings.catalogue.find(name).id, told) for name in names]

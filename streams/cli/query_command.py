@@ -11,7 +11,7 @@ from typing import Any
 
 import click
 
-from streams.cli.answers import question_of, question_options, show, show_goals
+from streams.cli.answers import check_goals, question_of, question_options, show, show_goals
 from streams.cli.base import Failure, config_options, examples
 from streams.questions import Answer, Question
 from streams.settings import Settings
@@ -36,8 +36,7 @@ _TIMEOUT_S = 60
 @question_options
 def command(settings: Settings, kpi: str | None, goals: bool, **told: Any) -> None:
     """Ask a running exporter for KPI, by id or any of its names (`kpi kpis` lists them)."""
-    if goals == bool(kpi):
-        raise click.UsageError("expected a KPI, or --goals")
+    check_goals(goals, "a KPI", bool(kpi))
     if kpi:
         click.echo(show(ask(settings.url, question_of(kpi, told)), told["form"]))
     else:

@@ -206,3 +206,9 @@ def test_a_kpi_or_the_goals_are_asked_for(arguments: tuple[str, ...]) -> None:
     result = CliRunner().invoke(main, list(arguments))
     assert result.exit_code == 2
     assert "or --goals" in result.output
+
+
+def test_a_goal_has_its_own_window() -> None:
+    result = CliRunner().invoke(main, ["query", "--goals", "--window", "week"])
+    assert result.exit_code == 2
+    assert "--goals goes without --window" in result.output
