@@ -37,12 +37,23 @@ _CAMPAIGNS = (
 PAID = frozenset(campaign.origin for campaign in _CAMPAIGNS)
 """Where visits that are paid for come from."""
 _KEYWORDS = ("garden chair", "kitchen knife", "gift ideas", "camping mat", "wool throw")
-_SEARCHES: tuple[tuple[str, Origin, tuple[str, ...], int, int], ...] = (
-    ("organic", ("google", "organic", None), _KEYWORDS, 24, 21),
-    ("organic", ("bing", "organic", None), ("kitchen knife", "gift ideas"), 15, 12),
-    ("paid", ("google", "cpc", "garden-sale"), ("garden chair", "garden hose"), 35, 13),
+
+
+class Search(NamedTuple):
+    """What people search for, how often the shop is shown for a visit, its best place in tenths."""
+
+    kind: str
+    origin: Origin
+    keywords: tuple[str, ...]
+    shown: int
+    best: int
+
+
+_SEARCHES = (
+    Search("organic", ("google", "organic", None), _KEYWORDS, 24, 21),
+    Search("organic", ("bing", "organic", None), ("kitchen knife", "gift ideas"), 15, 12),
+    Search("paid", ("google", "cpc", "garden-sale"), ("garden chair", "garden hose"), 35, 13),
 )
-"""Kind, where the visits come from, keywords, impressions for a visit, best position in tenths."""
 
 
 def ads(stage: Stage, start_ms: int) -> Story:
@@ -125,32 +136,39 @@ def spending(stage: Stage, start_ms: int) -> Story:
 
 
 def positions(stage: Stage, start_ms: int) -> Story:
-    """By the hour, of the searches that brought somebody."""
+    """Of the searches that brought somebody, by the hour, sent again as it grows."""
     at_ms = start_ms
+    told: dict[str, int] = {}
     while True:
-        at_ms = next_tick(at_ms, HOUR_MS)
+        at_ms = next_tick(at_ms, TICK_MS)
         yield until(at_ms)
-        hour = at_ms // HOUR_MS - 1
-        if hour not in stage.books.hours:
+        hour = (at_ms - 1) // HOUR_MS
+        if hour in stage.books.hours:
+            for search in _SEARCHES:
+                yield from _found(stage, search, hour, at_ms, told)
+        told = {name: clicks for name, clicks in told.items() if name.endswith(hour_name(hour))}
+
+
+def _found(
+    stage: Stage, search: Search, hour: int, at_ms: int, told: dict[str, int]
+) -> Iterator[Moment]:
+    """The keywords take the visits in turn."""
+    visits, count = stage.books.of(hour, "visits", *search.origin), len(search.keywords)
+    for number, keyword in enumerate(search.keywords):
+        clicks = (visits + count - 1 - number) // count
+        name = f"{search.origin[0]}/{search.kind}/{keyword.replace(' ', '-')}"
+        report_id = f"{stage.run}/{name}/{hour_name(hour)}"
+        if clicks == told.get(report_id, 0):
             continue
-        for kind, origin, keywords, shown, best in _SEARCHES:
-            visits, count = stage.books.of(hour, "visits", *origin), len(keywords)
-            for number, keyword in enumerate(keywords):
-                clicks = visits * (number + 1) // count - visits * number // count
-                if clicks:
-                    told = {"kind": kind, "keyword": keyword, "impressions": clicks * shown}
-                    tenths = best + (hour * 13 + number * 29) % 60
-                    yield _position(stage, at_ms, hour, origin, {**told, "position": tenths / 10})
-
-
-def _position(stage: Stage, at_ms: int, hour: int, origin: Origin, told: dict[str, Any]) -> Moment:
-    keyword = told["keyword"].replace(" ", "-")
-    report_id = f"{stage.run}/{origin[0]}/{told['kind']}/{keyword}/{hour_name(hour)}"
-    event = {
-        "type": "position_reported",
-        "timestamp": at_ms,
-        "report_id": report_id,
-        "counted_at": hour * HOUR_MS,
-        **told,
-    }
-    return (at_ms, "marketing", report_id.encode(), event)
+        told[report_id] = clicks
+        event = {
+            "type": "position_reported",
+            "timestamp": at_ms,
+            "report_id": report_id,
+            "counted_at": hour * HOUR_MS,
+            "kind": search.kind,
+            "keyword": keyword,
+            "impressions": clicks * search.shown,
+            "position": (search.best + (hour * 13 + number * 29) % 60) / 10,
+        }
+        yield (at_ms, "marketing", report_id.encode(), event)
