@@ -180,6 +180,8 @@ FUNNELS = (
     ("bounce_rate", "default", 1.0),
     ("bounce_rate", "not_engaged", 1.0),
     ("average_click_through_rate", "default", 1.0),
+    ("promotional_click_through_rate", "default", 1.0),
+    ("product_reviews", "low_share", 1.0),
     ("escalation_rate", "default", 1.0),
     ("first_response_time", "within_target", 1.0),
     ("average_resolution_time", "within_target", 1.0),

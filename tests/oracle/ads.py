@@ -1,7 +1,8 @@
 """Ads, social media, search, reviews, affiliates and markets, by SQL over all that was reported;
 what orders are put down to, and promotions, by SQL over visits.
 
-Of several reports with one id the latest stands, alone.
+Of several reports with one id the latest stands, alone; but what was told more than
+`report_kept_ms` after the one before is another.
 """
 
 from __future__ import annotations
@@ -45,17 +46,25 @@ def make(db: duckdb.DuckDBPyConnection, log: Log, definitions: Definitions) -> N
     told = [event for event in log.marketing_events if event["type"] in _IDS]
     schema = dict.fromkeys(_TEXTS, "VARCHAR") | dict.fromkeys(_COUNTS, "BIGINT")
     insert(db, "reports", schema, [_row(event, definitions) for event in told])
-    markets: dict[str, dict[str, Any]] = {}
+    markets: dict[tuple[str, int], dict[str, Any]] = {}
+    last: dict[str, tuple[int, int]] = {}  # market -> when it was told, and which one that was
     for event in sorted(told, key=lambda event: (event["at_ms"], event.get("event_id") or "")):
         if event["type"] == "market_sized":
-            markets[event["market_id"]] = event
+            at_ms, number = last.get(event["market_id"], (event["at_ms"], 0))
+            number += event["at_ms"] - at_ms > definitions.report_kept_ms
+            last[event["market_id"]] = event["at_ms"], number
+            markets[event["market_id"], number] = event
     insert(
         db,
         "market_days",
         {"market": "VARCHAR", "at_ms": "BIGINT", "size": "HUGEINT"},
         [row for event in markets.values() for row in _market_days(event, definitions)],
     )
-    sql = _SQL.format(reach=definitions.attribution_ms, ORDER=ORDER, SHOWN=SHOWN, CHOSEN=CHOSEN)
+    sql = _SQL.format(
+        reach=definitions.attribution_ms,
+        kept=definitions.report_kept_ms,
+        ORDER=ORDER, SHOWN=SHOWN, CHOSEN=CHOSEN,
+    )  # fmt: skip
     for statement in sql.split(";"):
         if statement.strip():
             db.execute(statement)
@@ -116,7 +125,8 @@ SELECT * EXCLUDE (at_ms, counted_ms, medium, source, campaign, banner), at_ms AS
     coalesce(campaign, '(none)') AS campaign, coalesce(banner, '(none)') AS banner
 FROM (
     SELECT * FROM reports
-    QUALIFY row_number() OVER (PARTITION BY type, id ORDER BY at_ms DESC, event_id DESC) = 1
+    QUALIFY coalesce(
+        lead(at_ms) OVER (PARTITION BY type, id ORDER BY at_ms, event_id) - at_ms > {kept}, true)
 ) r;
 
 CREATE TABLE ads AS SELECT * FROM standing_reports WHERE type = 'ads_reported';

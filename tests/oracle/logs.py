@@ -68,6 +68,7 @@ def shop(zone: str, *, quick: bool = False, lateness_ms: int = 10 * MINUTE_MS) -
             "new_again_ms": 30 * HOUR_MS,
             "lost_ms": 20 * HOUR_MS,
             "cart_kept_ms": 5 * HOUR_MS,
+            "attribution_ms": 3 * HOUR_MS,
             "message_kept_ms": 3 * HOUR_MS,
             "ticket_ages_ms": (HOUR_MS, 6 * HOUR_MS),
             "default_targets": Targets(10 * MINUTE_MS, 3 * HOUR_MS),
