@@ -37,6 +37,11 @@ class Catalogue(Mapping[str, Kpi]):
         """These KPIs, and more, in groups of their own."""
         return Catalogue({**self.groups, **{name: kpis for name, kpis in groups.items() if kpis}})
 
+    def called(self, name: str) -> Kpi | None:
+        """The KPI of that name, or None; upper and lower case are one."""
+        found = self._by_name.get(name.strip().casefold())
+        return None if found is None else found[1]
+
     def find(self, name: str) -> Kpi:
         """The KPI of an id, a title or one of its other names; upper and lower case are one.
 

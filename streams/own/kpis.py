@@ -6,6 +6,7 @@ It must not know files or panes.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from itertools import islice
 from typing import Any
 
 from kpi_windows.definitions import Measure
@@ -36,6 +37,7 @@ KEYS = {
     "note": "What people get wrong.",
 }
 """Key -> what it says."""
+_LARGEST = 500
 
 
 class _Terms(dict[str, Node]):
@@ -57,12 +59,15 @@ class _Terms(dict[str, Node]):
             table.wrong("formula", f"it needs itself: {circle}")
         self._open.append(name)
         try:
-            self[name] = parse(table.needed("formula", kinds.TEXT), Vocabulary(FACTS, self))
+            node = parse(table.needed("formula", kinds.TEXT), Vocabulary(FACTS, self))
         except FormulaError as error:
             table.wrong("formula", str(error))
         finally:
             self._open.pop()
-        return self[name]
+        if sum(1 for _ in islice(node.facts(), _LARGEST + 1)) > _LARGEST:
+            table.wrong("formula", f"it has more than {_LARGEST} amounts, with the KPIs in it")
+        self[name] = node
+        return node
 
     def __iter__(self) -> Iterator[str]:
         return iter({**dict.fromkeys(super().__iter__()), **dict.fromkeys(self._tables)})
@@ -73,17 +78,18 @@ def with_kpis(catalogue: Catalogue, measures: tuple[Measure, ...], told: Any) ->
     terms = _Terms(catalogue, tables)
     own: dict[str, Kpi] = {}
     for measure in measures:
-        _check_name("measures", measure.name, catalogue)
         terms[measure.name] = terms[f"{OWN}.{measure.name}"] = node = node_of(measure)
         own[measure.name] = _kpi_of(measure, node)
     for name, table in tables.items():
-        _check_name("kpis", name, catalogue)
         if name in own:
             table.wrong("", f"the measure {name} is a KPI already; rename one of them")
         own[name] = _kpi(table, terms[name])
-    extended = catalogue.extended({OWN: tuple(own.values())})
-    _check_series(extended, own, frozenset(measure.name for measure in measures))
-    return extended
+    known = catalogue
+    for count, kpi in enumerate(own.values(), 1):
+        _check_names("measures" if count <= len(measures) else "kpis", kpi, known)
+        known = catalogue.extended({OWN: tuple(own.values())[:count]})
+    _check_series(known, own, frozenset(measure.name for measure in measures))
+    return known
 
 
 def _kpi_of(measure: Measure, node: Node) -> Kpi:
@@ -149,7 +155,11 @@ def _check_series(catalogue: Catalogue, own: Mapping[str, Kpi], measures: frozen
                 raise OwnError(section, kpi.id, "", told)
 
 
-def _check_name(section: str, name: str, catalogue: Catalogue) -> None:
-    if name in catalogue:
-        title = catalogue[name].title
-        raise OwnError(section, name, "", f"there is a KPI {name} already ({title}); rename it")
+def _check_names(section: str, kpi: Kpi, known: Catalogue) -> None:
+    """None of its names may be another KPI's."""
+    named = [("", kpi.id), ("title", kpi.title), *(("aliases", name) for name in kpi.aliases)]
+    for key, name in named:
+        other = known.called(name)
+        if other is not None:
+            told = f"there is a KPI {name} already ({other.id}, {other.title}); rename it"
+            raise OwnError(section, kpi.id, key, told)

@@ -75,6 +75,8 @@ def _threshold(
         )
     for key, wrong in mistakes(made, catalogue):
         table.wrong(key if key in table.values else "", wrong)
+    if made.where and not settings.exporter.breakdowns:
+        table.wrong("where", "[exporter] breakdowns is false, so that there are no series by label")
     exported = settings.exporter.breakdown_windows if made.where else settings.exporter.windows
     if made.window not in exported:
         key = "breakdown_windows" if made.where else "windows"

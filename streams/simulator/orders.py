@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import Any
+from zlib import crc32
 
 from streams.simulator.catalogue import PRODUCTS, Product
 from streams.simulator.chance import Choice, one_of, wait_ms
@@ -20,6 +21,8 @@ _SELLERS = {
     "phone": (("inside-sales", "Noor"), ("inside-sales", "Bram")),
     "store": (("store-utrecht", "Fatima"), ("store-utrecht", "Jan"), ("store-gent", "Lotte")),
 }
+_GIFTS = 12
+"""Of a hundred orders."""
 _REVIEWED = 0.12
 _DAILY = 0.4
 _CHANNELS = Choice({"store": 60, "phone": 40})
@@ -110,6 +113,10 @@ class Order:
         }
         if self.on_order:
             event["discount"] = self.on_order / 100
+        mark = crc32(self.order_id.encode()) % 100
+        if mark < _GIFTS:  # the shop's own, for measures that it defines itself
+            occasion = ("birthday", "wedding", "thanks")[mark % 3]
+            event["properties"] = {"gift": True, "occasion": occasion, "tip": mark / 4}
         return event
 
 

@@ -8,12 +8,15 @@ from fractions import Fraction
 from pathlib import Path
 
 import pytest
+from aiokafka import TopicPartition
 
 from kpi_windows.definitions import DAY_MS, HOUR_MS, MINUTE_MS, Definitions, Targets
+from kpi_windows.engine import Cut
 from kpi_windows.events import TOPICS as EVENTS
 from streams.cli.feed_command import producer_options
+from streams.commits import Writer
 from streams.config import ConfigError, Settings, load
-from streams.settings import INSIDE, SECTIONS
+from streams.settings import INSIDE, SECTIONS, Topics
 from streams.topics import Names
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "shop.toml"
@@ -161,3 +164,11 @@ def test_a_topic_that_is_switched_off_is_named_nowhere(tmp_path: Path) -> None:
     off = "".join(f"{topic} = false\n" for topic in EVENTS)
     assert "[topics] expected at least one that is on" in mistake(tmp_path, f"[topics]\n{off}")
     assert "did you mean production?" in mistake(tmp_path, "[topics]\nproductions = false\n")
+
+
+def test_the_place_in_a_topic_that_was_switched_off_is_not_committed() -> None:
+    settings = Settings(used=Topics(production=False))
+    writer = Writer.__new__(Writer)  # opening one needs a broker
+    writer.partition, writer._names = 3, Names.of(settings)
+    cut = Cut([], [], [], [], {"orders": 7, "production": 5}, b"")
+    assert list(writer._offsets(cut)) == [TopicPartition("orders", 3)]

@@ -194,7 +194,7 @@ COUNT = 'event = "order_completed"\ncount = true\n'
             "…:5: [measures.x] where: order_completed has no field 'chanel'; did you mean channel?",
         ),
         (f"[measures.x]\n{COUNT}where = {{ channel = [] }}\n", "…:4: [measures.x] where: expected a t"),
-        (f"[measures.visits]\n{COUNT}", "…:1: [measures.visits]: there is a KPI visits already (V"),
+        (f"[measures.visits]\n{COUNT}", "…:1: [measures.visits]: there is a KPI visits already (visits, V"),
         ("[kpis.x]\nunit = 'ratio'\n", "…:1: [kpis.x]: expected formula, text"),
         (
             "[kpis.x]\nformula = 'order.ordrs / visits'\n",
@@ -210,6 +210,24 @@ COUNT = 'event = "order_completed"\ncount = true\n'
         ("[kpis.x]\nformula = 'visits'\nbetter = 'up'\n", "…:3: [kpis.x] better: expected one of"),
         ("[kpis.x]\nformula = 'visits'\nwindows = ['2h']\n", "…:3: [kpis.x] windows: no such window"),
         ("[kpis.sales]\nformula = 'visits'\n", "…:1: [kpis.sales]: there is a KPI sales already"),
+        ("[kpis.aov]\nformula = 'visits'\n", "[kpis.aov]: there is a KPI aov already (average_order"),
+        (
+            "[kpis.x]\nformula = 'visits'\ntitle = 'sales'\n",
+            "…:3: [kpis.x] title: there is a KPI sales already (sales, Sales); rename it",
+        ),
+        (
+            "[kpis.x]\nformula = 'visits'\naliases = ['b']\n[kpis.y]\nformula = '1'\ntitle = 'B'\n",
+            "…:6: [kpis.y] title: there is a KPI B already (x, X); rename it",
+        ),
+        (
+            "[kpis.k0]\nformula = 'visits'\n"
+            + "".join(f"[kpis.k{n + 1}]\nformula = 'k{n} + k{n}'\n" for n in range(40)),
+            "[kpis.k9] formula: it has more than 500 amounts, with the KPIs in it",
+        ),
+        (
+            "[exporter]\nbreakdowns=false\n[thresholds.x]\nkpi='visits'\nabove=3\nwhere={device='a'}",
+            "…:6: [thresholds.x] where: [exporter] breakdowns is false",
+        ),
         (f"[measures.x]\n{COUNT}[kpis.x]\nformula = 'visits'\n", "…:4: [kpis.x]: the measure x is a K"),
         (
             "[kpis.first_response_time_p90]\nformula = 'visits'\nunit = 'seconds'\n",
