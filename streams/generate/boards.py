@@ -126,7 +126,7 @@ def _to_processor() -> list[builders.DashboardLink]:
 
 def firing(sheet: Sheet, width: int = 24, height: int = 6) -> None:
     """A table of the alerts that fire now."""
-    expr = 'max by (alertname, severity, kpi, window, summary) (ALERTS{alertstate="firing"})'
+    expr = 'max by (alertname, severity, kpi, window) (ALERTS{alertstate="firing"})'
     sheet.add(
         panels.rows(
             "What fires now",

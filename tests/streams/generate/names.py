@@ -16,7 +16,7 @@ SHOP = load(str(ROOT / "examples/shop.toml"))
 MADE = files(SHOP)
 
 OUTSIDE = {
-    "ALERTS": {"alertname", "alertstate", "severity", "kpi", "window", "summary"},
+    "ALERTS": {"alertname", "alertstate", "severity", "kpi", "window"},
     "up": {"job", "instance"},
     "process_start_time_seconds": {"job", "instance"},
     "process_resident_memory_bytes": {"job", "instance"},

@@ -14,6 +14,7 @@ import yaml
 from kpi_windows.thresholds import DEFAULTS, Threshold
 from streams.generate import files
 from streams.settings import Alerting, Settings
+from tests.streams.generate.monitoring import written
 from tests.streams.generate.names import MADE, asked, exported
 
 RULES = {name: yaml.safe_load(text) for name, text in MADE.items() if "/rules/" in name}
@@ -41,13 +42,6 @@ def needs(tool: str, package: str) -> pytest.MarkDecorator:
 
 with_promtool = needs("promtool", "prometheus")
 with_amtool = needs("amtool", "prometheus-alertmanager")
-
-
-def written(folder: Path, made: dict[str, str]) -> Path:
-    for name, text in made.items():
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        (folder / name).write_text(text, encoding="utf-8")
-    return folder / "grafana"
 
 
 def run(*command: str | Path) -> subprocess.CompletedProcess[str]:
