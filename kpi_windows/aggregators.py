@@ -55,6 +55,20 @@ def merge(into: Cell, other: Cell, sign: int = 1) -> None:
             into[slot].merge(amount)
 
 
+def difference(new: Cell, old: Cell) -> Cell:
+    """What `merge` must add to `old` to make it `new`; takes both for itself.
+
+    >>> difference([5, {1: 2}], [3, {2: 1}])
+    [2, {1: 2, 2: -1}]
+    """
+    for slot, amount in enumerate(old):
+        if amount.__class__ is Distinct:
+            new[slot] = new[slot].beyond(amount)
+            old[slot] = Distinct()
+    merge(new, old, -1)
+    return new
+
+
 def is_empty(cell: Cell) -> bool:
     """True when the cell is as good as absent."""
     return not any(cell)

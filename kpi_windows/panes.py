@@ -12,7 +12,7 @@ from collections.abc import Hashable, Iterable, Iterator, Mapping
 from functools import lru_cache
 from operator import itemgetter
 
-from kpi_windows.aggregators import Cell, Kind, merge, unpack, zero
+from kpi_windows.aggregators import Cell, Kind, difference, merge, unpack, zero
 from kpi_windows.codec import BEFORE, CHECKPOINT, parse_pane_key
 from kpi_windows.cube import SUMS, Cells, Cover, Cube, Labels, Pane
 from kpi_windows.facts import FACTS, Fact
@@ -221,14 +221,12 @@ class MergedPanes:
         if new is None and Kind.DISTINCT in fact.kinds:
             self._gone[fact.name].add(pane)  # can't be taken back: to be read anew
         changes = self._changes[fact.name].setdefault(pane, {})
-        difference = changes.get(labels)
-        if difference is None:
+        change = changes.get(labels)
+        if change is None:
             self._changed += 1
-            difference = changes[labels] = zero(fact.kinds)
-        if new is not None:
-            merge(difference, unpack(new))
-        if old is not None:
-            merge(difference, unpack(old), -1)
+            change = changes[labels] = zero(fact.kinds)
+        cell = zero(fact.kinds) if new is None else unpack(new)
+        merge(change, cell if old is None else difference(cell, unpack(old)))
 
 
 def _rise(cells: Cells) -> tuple[int, int]:

@@ -16,6 +16,8 @@ from hashlib import blake2b
 _EXACT = 2_048
 _PRECISION = 14
 _REGISTERS = 1 << _PRECISION
+_REST_BITS = 64 - _PRECISION
+_REST = (1 << _REST_BITS) - 1
 
 
 def hash64(text: str) -> int:
@@ -30,11 +32,12 @@ class Distinct:
     2
     """
 
-    __slots__ = ("hashes", "registers")
+    __slots__ = ("_counted", "hashes", "registers")
 
     def __init__(self, hashes: Iterable[int] = ()) -> None:
         self.hashes: set[int] | None = set(hashes)
         self.registers: bytearray | None = None
+        self._counted: int | None = None  # the value of these registers, once asked for
 
     def __bool__(self) -> bool:
         return self.hashes is None or bool(self.hashes)
@@ -51,7 +54,7 @@ class Distinct:
             if len(self.hashes) > _EXACT:
                 self._make_dense()
         else:
-            self._register(hashed)
+            self._register((hashed,))
 
     def merge(self, other: Distinct) -> None:
         """Union; the result doesn't depend on the order of merging."""
@@ -61,12 +64,23 @@ class Distinct:
                 if len(self.hashes) > _EXACT:
                     self._make_dense()
             else:
-                for hashed in other.hashes:
-                    self._register(hashed)
+                self._register(other.hashes)
             return
         if self.registers is None:
             self._make_dense()
-        self.registers = _larger(self.registers, other.registers)
+        if self.registers != other.registers:
+            self.registers = _larger(self.registers, other.registers)
+            self._counted = None
+
+    def beyond(self, other: Distinct) -> Distinct:
+        """What must be added to `other` to have all of this; all of this, when one isn't exact.
+
+        >>> Distinct((1, 2, 3)).beyond(Distinct((2,))).value()
+        2
+        """
+        if self.hashes is None or other.hashes is None:
+            return self
+        return Distinct(self.hashes - other.hashes)
 
     def copy(self) -> Distinct:
         """An independent copy."""
@@ -79,9 +93,15 @@ class Distinct:
         """The number of different hashes: exact while few, else within about 0.8 %."""
         if self.registers is None:
             return len(self.hashes or ())
+        if self._counted is None:
+            self._counted = self._estimate(self.registers)
+        return self._counted
+
+    @staticmethod
+    def _estimate(registers: bytearray) -> int:
         raw = 0.7213 / (1 + 1.079 / _REGISTERS) * _REGISTERS**2
-        raw /= math.fsum(_parts(self.registers))
-        empty = self.registers.count(0)
+        raw /= math.fsum(_parts(registers))
+        empty = registers.count(0)
         if raw <= 2.5 * _REGISTERS and empty:
             raw = _REGISTERS * math.log(_REGISTERS / empty)
         return round(raw)
@@ -105,16 +125,18 @@ class Distinct:
     def _make_dense(self) -> None:
         hashes, self.hashes = self.hashes, None
         self.registers = bytearray(_REGISTERS)
-        for hashed in hashes or ():
-            self._register(hashed)
+        self._register(hashes or ())
 
-    def _register(self, hashed: int) -> None:
-        assert self.registers is not None
-        index = hashed >> (64 - _PRECISION)
-        rest = hashed & ((1 << (64 - _PRECISION)) - 1)
-        rank = 64 - _PRECISION - rest.bit_length() + 1
-        if rank > self.registers[index]:
-            self.registers[index] = rank
+    def _register(self, hashes: Iterable[int]) -> None:
+        """Written for speed: the exporter runs it for each hash of what is no longer exact."""
+        registers = self.registers
+        assert registers is not None
+        self._counted = None
+        for hashed in hashes:
+            index = hashed >> _REST_BITS
+            rank = _REST_BITS + 1 - (hashed & _REST).bit_length()
+            if rank > registers[index]:
+                registers[index] = rank
 
 
 def _parts(registers: bytearray) -> Iterator[float]:
