@@ -15,6 +15,8 @@ from aiohttp import web
 from prometheus_client import CollectorRegistry
 from prometheus_client.registry import Collector
 
+from streams.alerting.collector import AlertCollector
+from streams.alerting.evaluator import Evaluator
 from streams.api import WHOLE, add_api, errors, reply, why_not_ready
 from streams.collectors import ProcessorCollector, WorkerCollector
 from streams.exposition import KpiCollector, registry, scrape
@@ -142,8 +144,12 @@ async def run_exporter(settings: Settings, told: Callable[[Site], None]) -> None
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     whole = Whole(settings)
-    site = await serve(exporter_app(whole), settings.exporter.host, settings.exporter.port)
+    evaluator = Evaluator(settings, whole) if settings.alerting.evaluate else None
+    more = [AlertCollector(settings, evaluator)] if evaluator else []
+    web_app = exporter_app(whole, *more)
+    site = await serve(web_app, settings.exporter.host, settings.exporter.port)
     following = asyncio.ensure_future(Follower(settings, whole).run())
+    tasks = [following, *([asyncio.ensure_future(evaluator.run())] if evaluator else [])]
     waiting = asyncio.ensure_future(stop.wait())
     told(site)
     try:
@@ -152,7 +158,8 @@ async def run_exporter(settings: Settings, told: Callable[[Site], None]) -> None
             following.result()
     finally:
         waiting.cancel()
-        following.cancel()
-        await asyncio.wait({following})
+        for task in tasks:
+            task.cancel()
+        await asyncio.wait(tasks)
         await site.close()
     log.info("stopped")

@@ -153,10 +153,27 @@ GOALS = (
     GOAL_PACE_NEEDED, GOAL_STATE, GOAL_DEADLINE,
 )  # fmt: skip
 
+ALERTS_ELECTED = Series(
+    "kpi_alerts_elected", "gauge", "0 or 1", (),
+    "1 on the exporter that watches the thresholds; only this one has the other series of alerts.",
+)  # fmt: skip
+ALERTS_FIRING = Series(
+    "kpi_alerts_firing", "gauge", "0 or 1", ("threshold", "severity"),
+    "1 from the breach until the recovery, as they are told on the alerts' topic.",
+)  # fmt: skip
+ALERTS = Series(
+    "kpi_alerts_total", "counter", "alerts", ("threshold", "event"),
+    "Breaches and recoveries written to the alerts' topic, ever.",
+)  # fmt: skip
+ALERTS_JUDGED = Series(
+    "kpi_alerts_judged_timestamp_seconds", "gauge", "seconds since 1970", (),
+    "The last minute of event time for which the thresholds were judged.",
+)  # fmt: skip
+
 EXPORTER = (
     EVENTS, TAKEN_IN, UNACCOUNTED, FORWARDED, IN_FLIGHT, WATERMARK, BEHIND, LAGGING, ARRIVAL,
     APPLIED, COMMITS, POSITION, DELAY, READY, RESTORE, EXPOSED, LIMIT, LEFT_OUT, SCRAPE, RIPE,
-    *GOALS,
+    *GOALS, ALERTS_ELECTED, ALERTS_FIRING, ALERTS, ALERTS_JUDGED,
 )  # fmt: skip
 
 BATCHES = Series(

@@ -128,7 +128,12 @@ class Exporter:
 
 @dataclass(frozen=True)
 class Alerting:
-    """Whom Alertmanager tells, and where messages lead; read by `kpi generate`."""
+    """Where alerts go: to a topic, without Prometheus, and by Alertmanager (for `kpi generate`)."""
+
+    evaluate: bool = setting(True, kinds.FLAG)
+    """Whether exporters watch the thresholds (one of them, elected) and write to `topic`."""
+    topic: str = setting("kpi-alerts", kinds.NAME)
+    """Gets each breach and each recovery once, as JSON."""
 
     webhook: str = setting("", kinds.TEXT)
     """An address that gets every alert as JSON."""

@@ -26,12 +26,12 @@ PANES = "panes"
 CHECKPOINT = b"checkpoint"
 
 _TOPIC_EXISTS = 36
-_EMBEDDED = "mockCluster"  # librdkafka's: it has no controller and creates no topics on request
+EMBEDDED = "mockCluster"  # librdkafka's: it has no controller and creates no topics on request
 LONGEST_RECORD = 4 << 20
-_DAY_MS = 24 * 3600 * 1000
+DAY_MS = 24 * 3600 * 1000
 
 # Compacted soon and in small pieces: what isn't compacted yet must be read at every restore.
-_CHANGELOG = {
+CHANGELOG = {
     "cleanup.policy": "compact",
     "segment.bytes": str(32 << 20),
     "segment.ms": str(3600 * 1000),
@@ -41,12 +41,12 @@ _CHANGELOG = {
 }
 _FORWARDED = {
     "cleanup.policy": "delete",
-    "retention.ms": str(7 * _DAY_MS),
+    "retention.ms": str(7 * DAY_MS),
     "max.message.bytes": str(LONGEST_RECORD),
 }
 _DEAD_LETTERS = {
     "cleanup.policy": "delete",
-    "retention.ms": str(30 * _DAY_MS),
+    "retention.ms": str(30 * DAY_MS),
     "max.message.bytes": str(LONGEST_RECORD),
 }
 
@@ -128,8 +128,8 @@ class Names:
     def config(self, topic: str) -> Mapping[str, str]:
         """The configuration with which we create a topic; inputs get the broker's own."""
         return {
-            self.state: _CHANGELOG,
-            self.panes: _CHANGELOG,
+            self.state: CHANGELOG,
+            self.panes: CHANGELOG,
             self.forwarded: _FORWARDED,
             self.dead_letters: _DEAD_LETTERS,
         }.get(topic, {})
@@ -153,9 +153,9 @@ async def ensure(
     where = ", ".join(settings.bootstrap_servers)
     try:
         await admin.start()
-        there = await _counts(admin, None)
+        there = await counts(admin, None)
         cluster = await admin.describe_cluster()
-        embedded = cluster["cluster_id"].startswith(_EMBEDDED)
+        embedded = cluster["cluster_id"].startswith(EMBEDDED)
         missing = [topic for topic in names.all() if topic not in there]
         if missing and embedded:
             await admin.describe_topics(missing)  # it makes what it is asked about
@@ -166,11 +166,12 @@ async def ensure(
             )
         elif missing:
             copies = min(3, len(cluster["brokers"]))
-            await _create(admin, names, missing, settings.partitions, copies)
+            configs = {topic: names.config(topic) for topic in missing}
+            await create_topics(admin, configs, settings.partitions, copies)
         await _until_led(admin, names, patience_s)
-        _check_counts(await _counts(admin, names.all()), names, settings.partitions)
+        _check_counts(await counts(admin, names.all()), names, settings.partitions)
         if not embedded:
-            await _check_compaction(admin, names)
+            await check_compaction(admin, [names.state, names.panes])
     except (TimeoutError, KafkaError, OSError) as error:
         raise UnreachableError(
             f"No Kafka broker answers at {where} ({error or type(error).__name__}). "
@@ -181,16 +182,17 @@ async def ensure(
     return Cluster(missing, embedded)
 
 
-async def _counts(admin: Any, topics: Iterable[str] | None) -> dict[str, int]:
+async def counts(admin: Any, topics: Iterable[str] | None) -> dict[str, int]:
     """Partitions by topic; `None` asks for every topic and creates none."""
     found = await admin.describe_topics(None if topics is None else list(topics))
     return {topic["topic"]: len(topic["partitions"]) for topic in found if topic["partitions"]}
 
 
-async def _create(
-    admin: Any, names: Names, missing: Sequence[str], partitions: int, copies: int
+async def create_topics(
+    admin: Any, configs: Mapping[str, Mapping[str, str]], partitions: int, copies: int
 ) -> None:
-    new = [NewTopic(t, partitions, copies, topic_configs=dict(names.config(t))) for t in missing]
+    """Creates topics, each with its configuration; one that is there already is left as it is."""
+    new = [NewTopic(t, partitions, copies, topic_configs=dict(c)) for t, c in configs.items()]
     answer = await admin.create_topics(new)
     for topic, code, *why in answer.topic_errors:
         if code not in (0, _TOPIC_EXISTS):
@@ -228,8 +230,9 @@ def _check_counts(counts: Mapping[str, int], names: Names, wanted: int) -> None:
         )
 
 
-async def _check_compaction(admin: Any, names: Names) -> None:
-    wanted = [ConfigResource(ConfigResourceType.TOPIC, t) for t in (names.state, names.panes)]
+async def check_compaction(admin: Any, topics: Iterable[str]) -> None:
+    """Topics that hold state must be compacted; raises RefusedError."""
+    wanted = [ConfigResource(ConfigResourceType.TOPIC, topic) for topic in topics]
     answers = await admin.describe_configs(wanted)
     for _code, _why, _kind, topic, entries in (r for a in answers for r in a.resources):
         policy = next((e[1] for e in entries if e[0] == "cleanup.policy"), "compact")

@@ -26,9 +26,14 @@ def command(settings: Settings, check: bool) -> None:
     The input topics that the shop uses and the internal ones all get the same number of partitions, because one
     transaction covers everything of a partition. Existing topics are never changed.
     """
+    from streams.alerting import topics as alerts
     from streams.topics import Names, ensure
 
     created = asyncio.run(ensure(settings, create=not check)).created
     for name in Names.of(settings).all():
         click.echo(f"{name}: {'created' if name in created else 'there'}")
     click.echo(f"all with {settings.partitions} partitions")
+    if settings.alerting.evaluate:
+        created = asyncio.run(alerts.ensure(settings, create=not check))
+        for name in alerts.AlertTopics.of(settings):
+            click.echo(f"{name}: {'created' if name in created else 'there'}, for alerts")

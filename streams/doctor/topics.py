@@ -10,6 +10,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
+from streams.alerting import topics as alerts
 from streams.doctor.findings import BAD, CONNECTION, NOTE, Finding, ok
 from streams.settings import ConfigError, Settings
 from streams.topics import LONGEST_RECORD, Names, RefusedError, UnreachableError, ensure
@@ -23,6 +24,8 @@ async def topics(settings: Settings) -> AsyncIterator[Finding]:
     where = ", ".join(settings.bootstrap_servers)
     try:
         cluster = await ensure(settings)
+        if settings.alerting.evaluate:
+            await alerts.ensure(settings)
     except UnreachableError as error:
         yield Finding(BAD, str(error), _reach_hint(settings))
         return

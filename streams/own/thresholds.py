@@ -30,6 +30,8 @@ KEYS = {
     "window": "One that `/metrics` has; by default `24h`.",
     "where": 'One label and its value, as `{ channel = "email" }`.',
     "min_volume": "Of a ratio: with a smaller denominator it says nothing.",
+    "hysteresis": "So far beyond the bound the value must come back until it is fine again, in the "
+    "bound's unit; by default 5 % of the bound (of the alerts on the topic, not of Prometheus').",
     "for": "So long it must hold without a break; by default 5m.",
     "keep_firing_for": "So long it stays on after the value is fine again; by default 15m.",
     "severity": "`warning` or `critical`.",
@@ -65,7 +67,6 @@ def _threshold(
         for_ms=table.read("for", kinds.DURATION, base.for_ms),
         keep_firing_for_ms=table.read("keep_firing_for", kinds.DURATION, base.keep_firing_for_ms),
         min_volume=table.read("min_volume", _AMOUNT, base.min_volume),
-        hysteresis=table.read("hysteresis", _AMOUNT, base.hysteresis),
         severity=table.read("severity", kinds.choice(*SEVERITIES), base.severity),
         summary=table.read("summary", kinds.TEXT, base.summary),
     )
@@ -73,6 +74,8 @@ def _threshold(
         made = replace(
             made, above=_bound(table, "above", kpi, made), below=_bound(table, "below", kpi, made)
         )
+    if "hysteresis" in table.values:
+        made = replace(made, hysteresis=_bound(table, "hysteresis", kpi, made))
     for key, wrong in mistakes(made, catalogue):
         table.wrong(key if key in table.values else "", wrong)
     if made.where and not settings.exporter.breakdowns:

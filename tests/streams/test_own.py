@@ -135,6 +135,15 @@ def test_a_default_threshold_is_changed_by_its_name_or_switched_off(shop: Settin
     assert len(known) == len(DEFAULTS) + 1
 
 
+def test_a_hysteresis_has_the_unit_of_its_bound(tmp_path: Path) -> None:
+    text = "[thresholds.csat_low]\nhysteresis = '2%'\n"
+    text += "[thresholds.first_response_slow]\nhysteresis = '30m'\n"
+    known = {each.name: each.hysteresis for each in told(tmp_path, text).thresholds}
+    assert known["csat_low"] == 0.02
+    assert known["first_response_slow"] == 1_800
+    assert known["nps_low"] is None
+
+
 def test_without_tables_nothing_is_added(tmp_path: Path) -> None:
     settings = told(tmp_path, "[shop]\n")
     assert settings.catalogue is CATALOGUE
@@ -267,6 +276,10 @@ COUNT = 'event = "order_completed"\ncount = true\n'
         (
             "[thresholds.x]\nkpi = 'visits'\nabove = 3\nmin_volume = 5\n",
             "…:4: [thresholds.x] min_volume: visits has no denominator",
+        ),
+        (
+            "[thresholds.x]\nkpi = 'visits'\nabove = 3\nhysteresis = -1\n",
+            "…:4: [thresholds.x] hysteresis: expected 0 or more",
         ),
         ("[thresholds.x]\nkpi = 'visits'\nabove = 3\nfor = 5\n", "…:4: [thresholds.x] for: expected a "),
         ("[thresholds.x]\nenabled = false\n", "enabled: only a default can be switched off"),
