@@ -147,7 +147,8 @@ BOUNCE_RATE = Kpi(
         ),
     },
     matures_after="visit_gap_ms",
-    note="A visit without any page view is a visit, no bounce.",
+    note="A visit without any page view is a visit, no bounce. A promotion that came into view is "
+    "nothing that the visitor did, and leaves a bounce one.",
 )
 
 PAGES_PER_VISIT = Kpi(

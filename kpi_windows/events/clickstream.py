@@ -47,7 +47,7 @@ class _OfPromotion(OfVisitor, frozen=True, kw_only=True, gc=False):
 
 
 class PromotionViewed(_OfPromotion, frozen=True, kw_only=True, gc=False, tag="promotion_viewed"):
-    """A promotion on the shop's own site came into view."""
+    """A promotion on the shop's own site came into view; that alone ends no bounce."""
 
 
 class PromotionClicked(_OfPromotion, frozen=True, kw_only=True, gc=False, tag="promotion_clicked"):

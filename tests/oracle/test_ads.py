@@ -22,7 +22,13 @@ def test_the_numbers_of_ads_and_of_what_others_say_are_the_oracles(seed: int) ->
     only = ("click", "order", "advertising")
     style = Style(zone=zone, events=400, visitors=2, orders=60, only=only, days=1.5)
     maker, definitions = Maker(seed, style), shop(zone, quick=True)
-    definitions = replace(definitions, attribution_ms=HOUR_MS, report_kept_ms=6 * HOUR_MS)
+    reach_ms, new_again_ms = ((HOUR_MS, 30 * HOUR_MS), (20 * HOUR_MS, 2 * HOUR_MS))[seed % 2]
+    definitions = replace(
+        definitions,
+        attribution_ms=reach_ms,
+        new_again_ms=new_again_ms,
+        report_kept_ms=6 * HOUR_MS,
+    )
     drive = Drive(definitions, 1 + seed % 3, seed)
     drive.send(maker.sent())
     end_ms = maker.end_ms + HOUR_MS
