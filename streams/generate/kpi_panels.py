@@ -153,7 +153,7 @@ def _breakdown(kpi: Kpi, label: str, context: Context) -> panels.Panel:
     words = label.replace("_", " ")
     links = []
     if label in context.filters:
-        only = f"?var-{label}=${{__field.labels.{label}}}&${{__url_time_range}}"
+        only = f"/d/kpi-{kpi.group}?var-{label}=${{__field.labels.{label}}}&${{__url_time_range}}"
         links = [panels.link(f"Only this {words}", f"{only}&${{window:queryparam}}")]
     return panels.bars(
         f"{kpi.title} by {words}",

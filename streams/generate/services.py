@@ -30,15 +30,15 @@ def texts(settings: Settings) -> Iterator[tuple[str, str]]:
 
 
 def _prometheus() -> dict[str, Any]:
-    def job(name: str, *targets: str) -> dict[str, Any]:
-        return {"job_name": name, "static_configs": [{"targets": list(targets)}]}
+    def job(name: str, *targets: str, **more: str) -> dict[str, Any]:
+        return {"job_name": name, **more, "static_configs": [{"targets": list(targets)}]}
 
     return {
         "global": {"scrape_interval": "15s", "evaluation_interval": "15s"},
         "rule_files": ["rules/*.yml"],
         "alerting": {"alertmanagers": [{"static_configs": [{"targets": ["alertmanager:9093"]}]}]},
         "scrape_configs": [
-            job(EXPORTER, "exporter:9464"),
+            job(EXPORTER, "exporter:9464", scrape_timeout="14s"),  # all KPIs, on a busy machine
             job(WORKER, "worker-1:9465", "worker-2:9465"),
             job("prometheus", "127.0.0.1:9090"),
         ],

@@ -89,6 +89,7 @@ def prometheus(
     for job in told["scrape_configs"]:
         target = exporter if job["job_name"].startswith("kpi-") else f"127.0.0.1:{port}"
         job["static_configs"] = [{"targets": [target]}]
+        job.pop("scrape_timeout", None)
     told["global"] = {
         "scrape_interval": every,
         "scrape_timeout": every,
