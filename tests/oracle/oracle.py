@@ -31,6 +31,7 @@ from tests.oracle.windows import (
     Window,
     day_end,
     hour_start,
+    period_start,
     previous_whole,
     window,
 )
@@ -117,15 +118,27 @@ class Oracle:
         return Window(asked.start_ms, day_end(self.definitions.zone, asked.end_ms - 1))
 
     def _kept(self, asked: Window) -> Window:
-        """Minutes are kept for three days; beyond them a window begins and ends with an hour."""
-        oldest_ms = (self.at_ms - self.definitions.minute_panes_ms) // HOUR_MS * HOUR_MS + HOUR_MS
+        """Minutes are kept for three days, hours for a hundred.
+
+        Beyond them a window begins and ends with an hour, and beyond these with a day.
+        """
         zone, (start_ms, end_ms) = self.definitions.zone, asked
+        oldest_ms = self._first_hour(self.definitions.minute_panes_ms)
         if start_ms < oldest_ms:
             while hour_start(zone, start_ms) != start_ms:
                 start_ms += MINUTE_MS
         if end_ms <= oldest_ms:
             end_ms = hour_start(zone, end_ms)
+        oldest_ms = self._first_hour(self.definitions.hour_panes_ms)
+        if start_ms < oldest_ms:
+            start_ms = day_end(zone, start_ms - 1)
+        if end_ms <= oldest_ms:
+            end_ms = period_start(zone, "day", end_ms)
         return Window(start_ms, max(start_ms, end_ms))
+
+    def _first_hour(self, kept_ms: int) -> int:
+        """The first of which all is kept that is kept for so long."""
+        return (self.at_ms - kept_ms) // HOUR_MS * HOUR_MS + HOUR_MS
 
     def evaluate(
         self,
