@@ -154,7 +154,13 @@ def _values(told: dict[str, Any], struct: type[msgspec.Struct], where: str) -> d
             hint = "it is made by id" if name == "event_id" else nearest(name, list(known))
             raise ValueError(f"{where}{name}: no such field; {hint}")
         kind, inner = _kind(known[name].type)
-        if inner is not None:
+        if kind == "own":
+            table = _table(value, f"{where}{name}")
+            values |= {
+                f"{name}.{own}": _own_value(each, f"{where}{name}.{own}")
+                for own, each in table.items()
+            }
+        elif inner is not None:
             nested = _values(_table(value, f"{where}{name}"), inner, f"{where}{name}.")
             values |= {f"{name}.{deeper}": each for deeper, each in nested.items()}
         elif kind == "lines":
@@ -172,6 +178,7 @@ def _kind(told: msgspec.inspect.Type) -> tuple[str, type[msgspec.Struct] | None]
         if isinstance(each, inspect.StructType):
             return ("", each.cls)
     by_type: tuple[tuple[type, str], ...] = (
+        (inspect.DictType, "own"),
         (inspect.VarTupleType, "lines"),
         (inspect.DateTimeType, "time"),
         (inspect.DecimalType, "money"),
@@ -182,6 +189,16 @@ def _kind(told: msgspec.inspect.Type) -> tuple[str, type[msgspec.Struct] | None]
         if any(isinstance(each, kind) for each in types):
             return (name, None)
     return ("text", None)
+
+
+def _own_value(told: Any, where: str) -> Value:
+    """A value under a name of the shop's own; `read` says what it is."""
+    kinds = {"text": "text", "number": "number", "flag": "bool"}
+    read = told.get("read", "text") if isinstance(told, dict) else "text"
+    if read not in kinds:
+        raise ValueError(f"{where}.read: expected one of {', '.join(kinds)}, got {read!r}")
+    rest = {k: v for k, v in told.items() if k != "read"} if isinstance(told, dict) else told
+    return _value(rest, kinds[read], False, where)
 
 
 def _value(told: Any, kind: str, required: bool, where: str) -> Value:
@@ -204,7 +221,7 @@ def _value(told: Any, kind: str, required: bool, where: str) -> Value:
             factor = Decimal(str(told["times"]))
         except InvalidOperation:
             raise ValueError(f"{where}.times: expected a number") from None
-        if kind not in ("money", "int"):
+        if kind not in ("money", "int", "number"):
             raise ValueError(f"{where}.times: only amounts and numbers have a factor")
     if "not_before" in told and kind != "time":
         raise ValueError(f"{where}.not_before: only times have it")

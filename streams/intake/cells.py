@@ -38,13 +38,16 @@ class Column:
 
 
 def reader(kind: str, column: Column, times: Decimal | None = None) -> Reader:
-    """Text to a value of a kind: `time`, `money`, `int`, `bool` or `text`."""
+    """Text to a value of a kind: `time`, `money`, `int`, `number`, `bool` or `text`."""
     if kind == "time":
         return _time_reader(column)
     if kind == "money":
         return _number_reader(column, times, whole=False)
     if kind == "int":
         return _number_reader(column, times, whole=True)
+    if kind == "number":
+        amount = _number_reader(column, times, whole=False)
+        return lambda text: float(amount(text))
     if kind == "bool":
         return _flag
     return str

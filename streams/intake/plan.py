@@ -25,7 +25,7 @@ class Value:
     """Where a field's value comes from: a column, a text with columns in it, or a constant."""
 
     kind: str
-    """`time`, `money`, `int`, `bool` or `text`, by the event's field."""
+    """`time`, `money`, `int`, `number`, `bool` or `text`, by the event's field."""
     required: bool = False
     column: str | None = None
     value: Any = None

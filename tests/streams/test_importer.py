@@ -15,6 +15,7 @@ import pytest
 from kpi_windows.events import TOPICS
 from streams.broker import EmbeddedBroker
 from streams.importer import import_file
+from streams.intake.plan import MappingError
 from streams.intake.sorting import Sorter
 from streams.producer import ProducerOptions, Sender, SendError
 from tests.streams.imported import AT, VIEWS, Imported, ms, options, rows
@@ -268,3 +269,29 @@ def test_an_import_that_was_cut_off_goes_on_where_it_stopped(
     again = import_file(replace(wanted, clocks=False), producer)
     assert (again.sent, again.clocks) == (0, 0)
     assert import_file(replace(wanted, restart=True), producer).sent == 12_000
+
+
+def test_properties_are_the_shops_own_and_read_as_it_says(tmp_path: Path) -> None:
+    mapping = VIEWS + (
+        'properties.gift = { column = "gift", read = "flag" }\n'
+        'properties.tip = { column = "tip", read = "number", times = 2 }\n'
+        'properties.occasion = "why"\n'
+    )
+    content = rows(
+        "at,who,page,gift,tip,why",
+        f"{AT},v,/,yes,1.25,birthday",
+        f"{AT},v,/,no,,",
+        f"{AT},v,/,maybe,1,x",
+    )
+    told = Imported(options(tmp_path, mapping, content))
+    assert told.all("properties") == [
+        {"gift": True, "tip": 2.5, "occasion": "birthday"},
+        {"gift": False},
+    ]
+    assert "column 'gift': expected true or false, got 'maybe'" in told.said[0]
+
+
+def test_a_property_that_cannot_be_read_so_is_named(tmp_path: Path) -> None:
+    mapping = VIEWS + 'properties.tip = { column = "tip", read = "money" }\n'
+    with pytest.raises(MappingError, match=r"properties\.tip\.read: expected one of text, number"):
+        Imported(options(tmp_path, mapping, rows("at,who,page,tip", f"{AT},v,/,1")))
