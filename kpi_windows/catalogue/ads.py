@@ -53,9 +53,10 @@ RETURN_ON_AD_SPEND = Kpi(
     },
     note="An order (gross − discounts, when it is placed) is put down to its own visit or, when "
     "that was direct, to the last visit within 30 days (`attribution_ms`) that wasn't; a refund "
-    "doesn't change it, and an order without a `visitor_id` is put down to nothing. Ads are the mediums `paid` and `display`; by `medium`, every medium has "
-    "its own orders and spend. Spend and orders count at their own times, and without any spend "
-    "there is no value.",
+    "doesn't change it, and an order without a `visitor_id` is put down to nothing. Ads are the "
+    "mediums `paid` and `display`, while all spend that is reported counts; by `medium`, every "
+    "medium has its own orders and spend. Spend and orders count at their own times, and without "
+    "any spend there is no value.",
     source="Last non-direct click, as in Google Analytics",
 )
 
