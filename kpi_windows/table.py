@@ -73,11 +73,11 @@ class Table(Generic[S]):
             at_ms = settle(journal, watermark_ms)
             if journal.last_ms < horizon_ms or journal.packed + len(journal.kept) >= WORTH_TRIMMING:
                 trim(journal, horizon_ms)
-            if journal.is_final and self.rules.ends_ms(journal.head) <= horizon_ms:
-                self.packed.pop(key, None)
-                continue
             if journal.is_final:
                 final_ms = self.rules.ends_ms(journal.head)
+                if final_ms <= horizon_ms:
+                    self.packed.pop(key, None)
+                    continue
             else:
                 final_ms = max(journal.last_ms, journal.settled_ms) + kept_ms
             # while others are behind, it is looked at again and again

@@ -31,7 +31,7 @@ from kpi_windows.journeys.attribution import Attribution
 from kpi_windows.journeys.carts import Cart, Carts
 from kpi_windows.journeys.journal import NEVER, Entry
 from kpi_windows.journeys.promotions import Promotions
-from kpi_windows.journeys.words import Known, Labels, Seen, labels, page_type, seen
+from kpi_windows.journeys.words import Known, Labels, Seen, labels, page_type, reach, seen
 from kpi_windows.windows import Grid
 
 PAGE_VIEW, LINK, SHOWN, CHOSEN, OPENED_CHAT, BEAT, ADD, REMOVE, CHECKOUT = range(9)
@@ -97,6 +97,7 @@ _ORDER, _CART, _BLOG, _CHAT, _ENGAGED = 1, 2, 4, 8, 16
 _seen_as: Known[str, Seen] = Known(seen)
 _type_of: Known[str, tuple[str]] = Known(page_type)
 _labels_of: Known[str, tuple[Labels, Labels]] = Known(labels)
+_reach_of: Known[str, tuple[str, str]] = Known(reach)
 _BLOG_TYPE = ("blog",)
 _NUMBERS = [f"{number:02d}" for number in range(24)]
 
@@ -113,7 +114,7 @@ class VisitorRules:
         self._contact_page_ms = definitions.contact_page_ms
         self._local = grid.local
         self._visits = deltas.cells[VISIT.name]
-        self._visitor = deltas.adder(VISITOR)
+        self._visitors = deltas.cells[VISITOR.name]
         self._day_part = deltas.adder(DAY_PART)
         self._page_times = deltas.cells[PAGE_TIME.name]
         self._pages = deltas.cells[PAGE.name]
@@ -223,10 +224,9 @@ class VisitorRules:
 
     def _tell_visitor(self, state: VisitorState, entry: Entry) -> Any:
         """Adds the visitor to the different ones of the minute, by what the event itself says."""
-        state.told_ms = entry[0] - entry[0] % MINUTE_MS
+        state.told_ms = minute_ms = entry[0] - entry[0] % MINUTE_MS
         state.told = entry[3]
-        labels = _labels_of[entry[3]][0]
-        cell = self._visitor(entry[0], labels[3], labels[1])
+        cell = self._visitors[minute_ms, _reach_of[entry[3]]]
         cell[0].add(state.hashed)
         return cell
 

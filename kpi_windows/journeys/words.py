@@ -55,6 +55,12 @@ def labels(context: str) -> tuple[Labels, Labels]:
     return (*told, "returning"), (*told, "new")
 
 
+def reach(context: str) -> tuple[str, str]:
+    """A visitor's labels from an event's context: device and medium."""
+    _, medium, _, device, _ = labels(context)[0]
+    return device, medium
+
+
 def seen(place: str) -> Seen:
     """What a visit sees at a joined (page, page type, category); a page without a name is its type."""
     page, kind, category = split(place)
