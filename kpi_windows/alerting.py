@@ -134,13 +134,14 @@ def latest(view: View, threshold: Threshold, kpi: Kpi, at_ms: int) -> Value | No
 
     That is while there is no value, or with a smaller denominator than the threshold asks for.
     """
-    end_ms = at_ms - view.matures_ms(kpi)
+    matures_ms = view.matures_ms(kpi)
     told = view.evaluate(
         kpi,
         threshold.window,
-        at_ms=end_ms - 1,
+        at_ms=at_ms - matures_ms - 1,
         where=dict(threshold.where),
         definition=threshold.definition,
+        slot=("judged", matures_ms),
     )
     value = next((each for each in told if each.ripe), None)
     if value is None or value.value is None:

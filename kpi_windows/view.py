@@ -5,7 +5,7 @@ It must not know how commits reach it, nor the clock: now is the watermark.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from kpi_windows.codec import Checkpoint, unpack_checkpoint
@@ -140,10 +140,12 @@ class View:
         definition: str = "default",
         previous: bool = False,
         top: int = TOP,
+        slot: Hashable = None,
     ) -> list[Value]:
         """The KPI in the window at a time (absent: the watermark), one value a set of labels.
 
-        `previous`: in the window before it, over the same elapsed local time.  Raises
+        `previous`: in the window before it, over the same elapsed local time.  `slot` names a
+        series of times that move on, so that only what is new is read.  Raises
         `UnknownNameError` for a window, label or definition that the KPI doesn't have.
         """
         asked = Question(kpi, window, definition, by, where, top)
@@ -153,7 +155,11 @@ class View:
         at_ms = watermark_ms if at_ms is None else at_ms
         behind_ms = watermark_ms - at_ms  # what goes along with the watermark is asked for again
         lag_ms = behind_ms if behind_ms in (0, self.matures_ms(kpi)) else None
-        frame = self._frame(window, *self.grid.window(window, at_ms), asked, lag_ms)
+        start_ms, end_ms = self.grid.window(window, at_ms)
+        if slot is None:
+            frame = self._frame(window, start_ms, end_ms, asked, lag_ms)
+        else:  # never kept: what it reads belongs to the slot, and slides away with the next time
+            frame = self._made(window, start_ms, end_ms, asked, (window, slot))
         if previous:
             frame, at_ms = frame.previous(whole=False), frame.start_ms
         return list(self._values(frame, asked, min(at_ms, frame.end_ms)))
@@ -245,15 +251,18 @@ class View:
         key = (window, start_ms, end_ms, lag_ms, asked.by, asked.where)
         found = self._frames.get(key)
         if found is None:
-            start_ms, end_ms = self.panes.reach(start_ms, end_ms)
             slot = None if lag_ms is None else (window, lag_ms)
-            found = Frame(
-                self.panes, self.grid, window, start_ms, end_ms, slot, asked.by, asked.where
-            )
+            found = self._made(window, start_ms, end_ms, asked, slot)
             if len(self._frames) >= _FRAMES:
                 self._frames.clear()
             self._frames[key] = found
         return found
+
+    def _made(
+        self, window: str, start_ms: int, end_ms: int, asked: Question, slot: Hashable
+    ) -> Frame:
+        start_ms, end_ms = self.panes.reach(start_ms, end_ms)
+        return Frame(self.panes, self.grid, window, start_ms, end_ms, slot, asked.by, asked.where)
 
     def _values(self, frame: Frame, asked: Question, known_ms: int) -> Iterator[Value]:
         """The values of a frame of which events are known up to a time."""

@@ -375,3 +375,18 @@ def test_a_level_before_the_days_that_are_kept_is_not_known() -> None:
     assert told[at("2024-01-07")] is told[at("2024-02-24")] is None
     assert told[at("2024-02-25")] == 5
     assert told[at("2024-03-01")] == told[at("2024-03-05")] == 7
+
+
+def test_what_slides_along_is_what_would_be_read_anew() -> None:
+    """Times that move on, leap and go back, with commits in between."""
+    shop, chance = Shop(2), random.Random(8)
+    start_ms = at("2025-03-05 23:30")
+    for commit in range(3):
+        some_of_everything(shop, chance, start_ms - 2 * DAY_MS, start_ms, each=6)
+        view = shop.commit(start_ms + commit * HOUR_MS)
+        for minutes in (0, 1, 2, 45, 3, 2, 1_500, 4):
+            at_ms = start_ms + commit * HOUR_MS - minutes * MINUTE_MS - 1
+            for kpi in CATALOGUE.values():
+                for window in (each for each in ("24h", "day") if each in kpi.windows):
+                    moved = view.evaluate(kpi, window, at_ms=at_ms, slot="judged")
+                    assert moved == view.evaluate(kpi, window, at_ms=at_ms), (kpi.id, minutes)
