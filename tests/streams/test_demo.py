@@ -19,6 +19,16 @@ import pytest
 pytestmark = pytest.mark.slow
 
 PATIENCE_S = 90
+OF_ALL_TOPICS = (
+    "kpi_cart_abandonment_rate_ratio",
+    "kpi_sales_money",
+    "kpi_service_emails",
+    "kpi_cost_per_click_money",
+    "kpi_newsletter_subscribers",
+    "kpi_inventory",
+    "kpi_oee_ratio",
+    "kpi_budget_left_money",
+)
 
 
 class Demo:
@@ -90,6 +100,8 @@ def test_it_shows_values_and_ends_by_itself(tmp_path: Path) -> None:
             assert metrics.endswith("/metrics")
             assert f"port {port} is taken, so another one it is" in demo.said
             demo.until(lambda: scraped(metrics).get('kpi_visits{window="1h"}', 0) > 100)
+            of_all_topics = {f'{name}{{window="24h"}}' for name in OF_ALL_TOPICS}
+            demo.until(lambda: of_all_topics <= set(scraped(metrics)))
             told = scraped(metrics)
             assert told['kpi_visits{window="24h"}'] >= told['kpi_visits{window="1h"}']
             assert told['kpi_worker_events_total{partition="0"}'] > 0
