@@ -163,7 +163,7 @@ class Alert:
             for minute, fires in case.checks.items()
         ]
         series = [{"series": name, "values": values} for name, values in case.series.items()]
-        test: dict[str, Any] = {"name": f"{self.name}: {case.name}", "interval": case.step}
+        test: dict[str, Any] = {"name": case.name, "interval": case.step}
         if series:
             test["input_series"] = series
         return {**test, "alert_rule_test": checks}

@@ -93,7 +93,7 @@ def alerts(kpis: list[Kpi], transactions: str) -> Iterator[Alert]:
 
 
 def _cases(kpis: list[Kpi], better: Better, bad: float, transactions: str) -> Iterator[Case]:
-    after = 7 * 24 * 60 + 120
+    after = (7 * 24 + 8) * 60
     for name, factor, size, fires in (
         ("fires for each", bad, 100, True),
         ("as last week", 1.0, 100, False),
