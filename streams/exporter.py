@@ -29,6 +29,7 @@ log = logging.getLogger(__name__)
 
 REGISTRY: web.AppKey[CollectorRegistry] = web.AppKey("registry", CollectorRegistry)
 
+_STOP_PATIENCE_S = 10.0
 _INDEX = """\
 The KPIs of {shop}
 
@@ -168,6 +169,6 @@ async def run_exporter(settings: Settings, told: Callable[[Site], None]) -> None
         waiting.cancel()
         for task in tasks:
             task.cancel()
-        await asyncio.wait(tasks)
+        await asyncio.wait(tasks, timeout=_STOP_PATIENCE_S)  # Kafka may be gone
         await site.close()
     log.info("stopped")

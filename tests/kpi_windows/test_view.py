@@ -382,10 +382,12 @@ def test_what_slides_along_is_what_would_be_read_anew() -> None:
     shop, chance = Shop(2), random.Random(8)
     start_ms = at("2025-03-05 23:30")
     for commit in range(3):
-        some_of_everything(shop, chance, start_ms - 2 * DAY_MS, start_ms, each=6)
-        view = shop.commit(start_ms + commit * HOUR_MS)
-        for minutes in (0, 1, 2, 45, 3, 2, 1_500, 4):
-            at_ms = start_ms + commit * HOUR_MS - minutes * MINUTE_MS - 1
+        now_ms = start_ms + commit * HOUR_MS
+        for back_ms in (2 * DAY_MS, 4 * MINUTE_MS):
+            some_of_everything(shop, chance, now_ms - back_ms, now_ms, each=6)
+        view = shop.commit(now_ms)
+        for minutes in (0, 1, 2, 1, 0, 45, 1_500, 3):
+            at_ms = now_ms - minutes * MINUTE_MS - 1
             for kpi in CATALOGUE.values():
                 for window in (each for each in ("24h", "day") if each in kpi.windows):
                     moved = view.evaluate(kpi, window, at_ms=at_ms, slot="judged")
