@@ -16,6 +16,7 @@ from aiohttp import web
 from prometheus_client import CollectorRegistry
 from prometheus_client.registry import Collector
 
+from streams import logs
 from streams.alerting.collector import AlertCollector
 from streams.alerting.evaluator import Evaluator
 from streams.api import WHOLE, add_api, errors, reply, why_not_ready
@@ -149,6 +150,7 @@ async def run_exporter(settings: Settings, told: Callable[[Site], None]) -> None
     """Follows and serves until SIGTERM or SIGINT."""
     gc.freeze()
     gc.set_threshold(*_GC_THRESHOLDS)
+    logs.say_rarely()
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)

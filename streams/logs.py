@@ -8,12 +8,15 @@ from __future__ import annotations
 import json
 import logging
 import sys
+import time
 from datetime import UTC, datetime
 
 from streams.settings import Log
 
 _QUIET = ("faust", "mode", "aiokafka", "kafka", "asyncio", "aiohttp.access")
 """Of the libraries only warnings: each of their messages belongs to a class, not to a shop."""
+_LIBRARIES = ("faust", "mode", "aiokafka", "asyncio")
+_SAY_AGAIN_S = 10.0
 
 
 class JsonLines(logging.Formatter):
@@ -42,3 +45,27 @@ def configure(log: Log, *, debug: bool = False) -> None:
     logging.basicConfig(level=level, handlers=[handler], force=True)
     for name in _QUIET:
         logging.getLogger(name).setLevel(max(level, logging.WARNING))
+
+
+class _SayRarely(logging.Filter):
+    """Lets a library say the same thing once in a while: a broker that is away fills no disk."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._said: dict[tuple[str, str], float] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if not record.name.startswith(_LIBRARIES):
+            return True
+        kind = (record.name, str(record.msg))
+        now = time.monotonic()
+        if now - self._said.get(kind, -_SAY_AGAIN_S) < _SAY_AGAIN_S:
+            return False
+        self._said[kind] = now
+        return True
+
+
+def say_rarely() -> None:
+    """From here on libraries say the same thing once in a while, in this process."""
+    for handler in logging.getLogger().handlers:
+        handler.addFilter(_SayRarely())

@@ -18,6 +18,7 @@ from typing import Any, NoReturn
 
 from aiokafka.errors import ProducerFenced
 
+from streams import logs
 from streams.app import ShopApp, build_app
 from streams.commits import CommitHook
 from streams.restore import ShardFactory
@@ -31,26 +32,6 @@ EXIT_REFUSED = 78  # sysexits' EX_CONFIG: trying again can't help
 
 _STOP_PATIENCE_S = 15.0
 _STEADY_S = 60.0
-_SAY_AGAIN_S = 10.0
-_LIBRARIES = ("faust", "mode", "aiokafka", "asyncio")
-
-
-class _SayRarely(logging.Filter):
-    """Lets a library say the same thing once in a while: a broker that is away fills no disk."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._said: dict[tuple[str, str], float] = {}
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        if not record.name.startswith(_LIBRARIES):
-            return True
-        kind = (record.name, str(record.msg))
-        now = time.monotonic()
-        if now - self._said.get(kind, -_SAY_AGAIN_S) < _SAY_AGAIN_S:
-            return False
-        self._said[kind] = now
-        return True
 
 
 GC_THRESHOLDS = (200_000, 20, 100)
@@ -73,8 +54,7 @@ def run_worker(
     code = EXIT_FAILED
     gc.freeze()
     gc.set_threshold(*GC_THRESHOLDS)
-    for handler in logging.getLogger().handlers:
-        handler.addFilter(_SayRarely())
+    logs.say_rarely()
     try:
         loop = asyncio.new_event_loop()
         asyncio.set_event_loop(loop)
