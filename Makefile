@@ -15,7 +15,7 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' Makefile
-	@echo '  ARGS="…" is passed on: make demo ARGS="--seconds 20", make test ARGS="-k visits"'
+	@echo '  ARGS="…" is passed on: make demo ARGS="--seconds 300", make test ARGS="-k visits"'
 
 setup: $(STAMP) ## create .venv with everything, once (again when the pins change)
 

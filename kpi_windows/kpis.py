@@ -10,6 +10,8 @@ from collections.abc import Iterator, Mapping
 
 from kpi_windows.kpi import Kpi, UnknownNameError
 
+_TOLD = 10
+
 
 class Catalogue(Mapping[str, Kpi]):
     """KPIs by id, in the order of their groups.
@@ -61,9 +63,20 @@ class Catalogue(Mapping[str, Kpi]):
         hint = (
             f"did you mean {self._by_name[near[0]][0]!r}?"
             if near
-            else f"there are {', '.join(self)}"
+            else f"there are {_some(tuple(self))}"
         )
         raise UnknownNameError(f"no KPI {name!r}; {hint}")
+
+
+def _some(ids: tuple[str, ...]) -> str:
+    """The ids, so many as one reads, and where all of them are.
+
+    >>> _some(("sales", "visits"))
+    'sales, visits'
+    """
+    if len(ids) <= _TOLD:
+        return ", ".join(ids)
+    return f"{', '.join(ids[:_TOLD])} … (`kpi kpis` lists all {len(ids)})"
 
 
 def _by_name(kpis: Mapping[str, Kpi]) -> dict[str, tuple[str, Kpi]]:

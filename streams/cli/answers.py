@@ -54,7 +54,8 @@ def question_options(function: F) -> F:
 def check_goals(goals: bool, kpi: str, named: bool) -> None:
     """Raises UsageError unless either a KPI is asked for, or --goals, which takes --format only."""
     if goals == named:
-        raise click.UsageError(f"expected {kpi}, or --goals")
+        both = ", not both" if goals else ""
+        raise click.UsageError(f"expected {kpi}, or --goals{both}")
     context = click.get_current_context()
     for name in _OF_QUESTION if goals else ():
         if context.get_parameter_source(name) is not ParameterSource.DEFAULT:

@@ -12,13 +12,15 @@ from streams.settings import Settings
     "demo",
     epilog=examples(
         "kpi demo                          until Ctrl-C",
-        "kpi demo --seconds 60             ends by itself",
+        "kpi demo --seconds 300            ends by itself",
         "kpi demo --no-shop                for events of your own",
         "kpi demo --port 8080 --visits 2000",
     ),
 )
 @config_options("exporter_host", "exporter_port", "log_level")
-@click.option("--seconds", type=click.FloatRange(min=0), help="End after so long [never].")
+@click.option(
+    "--seconds", type=click.FloatRange(min=0), help="End so long after its start [never]."
+)
 @click.option("--no-shop", is_flag=True, help="No simulated shop: send events of your own.")
 @click.option("--hours", type=click.FloatRange(0), default=26.0, help="Of its past, first [26].")
 @click.option("--visits", type=click.FloatRange(1), default=600.0, help="An hour [600].")

@@ -35,7 +35,10 @@ def command(settings: Settings, folder: Path, check: bool) -> None:
     left = sorted(held - wanted.keys())
     if check and (stale or left):
         told = ", ".join([*stale, *(f"{name} (no longer made)" for name in left)])
-        raise Failure(f"out of date: {told}; `kpi generate` writes them anew")
+        raise Failure(
+            f"out of date for these settings: {told}; "
+            "`kpi generate` with the same --config writes them anew"
+        )
     for name in stale:
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(wanted[name], encoding="utf-8")

@@ -206,6 +206,7 @@ def test_a_kpi_or_the_goals_are_asked_for(arguments: tuple[str, ...]) -> None:
     result = CliRunner().invoke(main, list(arguments))
     assert result.exit_code == 2
     assert "or --goals" in result.output
+    assert ("not both" in result.output) == ("--goals" in arguments)
 
 
 def test_a_goal_has_its_own_window() -> None:

@@ -82,8 +82,10 @@ def test_a_kpi_is_found_by_each_of_its_names_in_any_case(kpi: Kpi) -> None:
 def test_a_name_that_is_nearly_one_gets_it_suggested() -> None:
     with pytest.raises(UnknownNameError, match="did you mean 'churn_rate'"):
         find("churn_rat")
-    with pytest.raises(UnknownNameError, match="there are sales, average_order_size"):
+    with pytest.raises(UnknownNameError, match="there are sales, average_order_size") as told:
         find("xyzzy")
+    assert len(str(told.value)) < 300, "so many as one reads"
+    assert f"lists all {len(CATALOGUE)}" in str(told.value)
 
 
 def test_metric_names_are_unique_and_by_prometheus_conventions() -> None:

@@ -38,5 +38,6 @@ def test_the_command_writes_all_and_finds_what_has_drifted(tmp_path: Path) -> No
     told = runner.invoke(main, [*where, "--check"])
     assert told.exit_code == 1
     assert all(name in told.output for name in (first, second, "old.json"))
+    assert "with the same --config" in told.output
     assert runner.invoke(main, where).exit_code == 0
     assert runner.invoke(main, [*where, "--check"]).exit_code == 0
