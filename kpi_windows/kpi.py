@@ -156,6 +156,16 @@ class Kpi:
             told[name] = replace(reading, by=labels, windows=windows)
         return told
 
+    @cached_property
+    def facts(self) -> frozenset[str]:
+        """The names of all facts that its numbers are made of, whatever they are broken down by."""
+        formulas = [
+            formula
+            for reading in self.readings.values()
+            for formula in (reading.formula, *(other.formula for other in reading.instead))
+        ]
+        return frozenset(fact.name for formula in formulas for fact in formula.facts())
+
     def reading(self, name: str = "default") -> Reading:
         """The number of that name; UnknownNameError when there is none."""
         if name not in self.readings:

@@ -35,6 +35,8 @@ class MergedPanes:
         self._facts = facts
         self.version = 0
         """Counts up with every change."""
+        self.versions: dict[str, int] = {}
+        """By fact: the version of its latest change."""
         self._grid = grid
         self._labels: dict[Labels, Labels] = {}  # each label set once: it recurs in every pane
         self._partial: defaultdict[str, dict[Pane, Partial]] = defaultdict(dict)
@@ -67,6 +69,7 @@ class MergedPanes:
     def forget(self, partition: int) -> None:
         """Drops all that a partition told: it will be told anew."""
         self.version += 1
+        self.versions = dict.fromkeys(self._partial, self.version)
         for panes in self._partial.values():
             for partial in panes.values():
                 partial.pop(partition, None)
@@ -191,6 +194,7 @@ class MergedPanes:
     def _put(
         self, partition: int, fact: Fact, pane: Pane, labels: Labels, packed: bytes | None
     ) -> None:
+        self.versions[fact.name] = self.version
         panes = self._partial[fact.name]
         partial = panes.get(pane)
         if partial is None:

@@ -9,7 +9,7 @@ from collections.abc import Hashable, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from kpi_windows.codec import Checkpoint, unpack_checkpoint
-from kpi_windows.definitions import HOUR_MS, Definitions
+from kpi_windows.definitions import HOUR_MS, MINUTE_MS, Definitions
 from kpi_windows.facts import Fact
 from kpi_windows.facts.fact import OWN
 from kpi_windows.formula import Node, number, ratio_of
@@ -126,6 +126,18 @@ class View:
         """The latest time at which a window of the KPI is ripe."""
         watermark_ms = self.watermark_ms
         return None if watermark_ms is None else watermark_ms - self.matures_ms(kpi)
+
+    def stand(self, kpi: Kpi) -> tuple[object, ...]:
+        """As long as this is equal, so are all values of the KPI's windows up to now.
+
+        Windows end at whole minutes; a table may be made of more facts than this tells.
+        """
+        latest_ms = max(self.watermarks_ms.values(), default=0)
+        times_ms = (self.watermark_ms or 0, latest_ms, self.ripe_at_ms(kpi) or 0)
+        told = [self.panes.versions.get(fact, 0) for fact in kpi.facts]
+        for checkpoint in self.checkpoints.values():
+            told += [checkpoint.since_ms.get(fact, 0) for fact in kpi.facts]
+        return (*(at_ms // MINUTE_MS for at_ms in times_ms), *told)
 
     # ------------------------------------------------------------------ questions
 

@@ -6,7 +6,7 @@ They must not keep gauges in step with anything; a series without a value is lef
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector
 from prometheus_client.core import GaugeMetricFamily, Metric
@@ -41,14 +41,23 @@ class Budget:
         return True
 
 
+One = tuple[Family, int, Metric]
+"""A family that has a value, how many series it has, and as Prometheus reads it."""
+Made = list[One]
+
+
 class KpiCollector(Collector):
-    """All KPIs, totals first, then breakdowns while the limit allows."""
+    """All KPIs, totals first, then breakdowns while the limit allows.
+
+    What a KPI has said is said again as long as its facts and the minute are the same.
+    """
 
     def __init__(self, whole: Whole) -> None:
         self._whole = whole
         self._exporter = whole.settings.exporter
         self._kpis = tuple(whole.settings.catalogue.values())
         self._families = {kpi.id: list(metrics.families_of(kpi)) for kpi in self._kpis}
+        self._said: dict[str, tuple[object, Made, list[Sample], Made]] = {}
 
     def describe(self) -> list[Metric]:
         """Nothing: what there is depends on the state."""
@@ -61,18 +70,32 @@ class KpiCollector(Collector):
         ripe: list[Sample] = []
         told: list[Metric] = []
         if self._whole.view.watermark_ms is not None and self._whole.ready:
-            for kpi in self._kpis:
-                told += self._totals(kpi, budget, ripe)
-            if self._exporter.breakdowns:
-                for kpi in self._kpis:
-                    told += self._breakdowns(kpi, budget)
-                    told += self._table(kpi, budget)
+            said = [self._say(kpi) for kpi in self._kpis]
+            for totals, its_ripe, _ in said:
+                ripe += its_ripe
+                told += _within(totals, budget)
+            for kpi, (_, _, breakdowns) in zip(self._kpis, said, strict=True):
+                told += _within(breakdowns, budget)
+                if self._exporter.breakdowns:
+                    told += _within(self._table(kpi), budget)
         yield from told
         yield family(metrics.RIPE, ripe)
         yield family(metrics.EXPOSED, [((), budget.made)])
         yield family(metrics.LIMIT, [((), budget.limit)])
         yield family(metrics.LEFT_OUT, (((name,), 1) for name in budget.left_out))
         yield family(metrics.SCRAPE, [((), time.perf_counter() - began)])
+
+    def _say(self, kpi: Kpi) -> tuple[Made, list[Sample], Made]:
+        """Totals, whether they are ripe, and breakdowns."""
+        stand = self._whole.view.stand(kpi)
+        before = self._said.get(kpi.id)
+        if before is not None and before[0] == stand:
+            return before[1:]
+        ripe: list[Sample] = []
+        totals = list(self._totals(kpi, ripe))
+        breakdowns = list(self._breakdowns(kpi)) if self._exporter.breakdowns else []
+        self._said[kpi.id] = stand, totals, ripe, breakdowns
+        return totals, ripe, breakdowns
 
     def _windows(self, kpi: Kpi, definition: str) -> list[str]:
         known = kpi.reading(definition).windows
@@ -82,7 +105,7 @@ class KpiCollector(Collector):
         known = kpi.reading(definition).windows
         return [window for window in self._exporter.breakdown_windows if window in known]
 
-    def _totals(self, kpi: Kpi, budget: Budget, ripe: list[Sample]) -> Iterator[Metric]:
+    def _totals(self, kpi: Kpi, ripe: list[Sample]) -> Iterator[One]:
         view = self._whole.view
         for definition in kpi.readings:
             values: dict[str, list[Value]] = {"value": [], "previous": [], "ripe": []}
@@ -98,9 +121,9 @@ class KpiCollector(Collector):
                         ripe += [((kpi.id, window), float(value.ripe)) for value in now]
             for each in self._families[kpi.id]:
                 if each.definition == definition and not each.labels:
-                    yield from _kpi_family(each, _samples(each, values), budget)
+                    yield from _kpi_family(each, _samples(each, values))
 
-    def _breakdowns(self, kpi: Kpi, budget: Budget) -> Iterator[Metric]:
+    def _breakdowns(self, kpi: Kpi) -> Iterator[One]:
         view, top = self._whole.view, self._exporter.top_labels
         for definition, reading in kpi.readings.items():
             pairs = kpi.crossed if definition == "default" else ()
@@ -115,9 +138,9 @@ class KpiCollector(Collector):
                 ]
                 for each in self._families[kpi.id]:
                     if each.definition == definition and each.labels == labels:
-                        yield from _kpi_family(each, _samples(each, {"value": values}), budget)
+                        yield from _kpi_family(each, _samples(each, {"value": values}))
 
-    def _table(self, kpi: Kpi, budget: Budget) -> Iterator[Metric]:
+    def _table(self, kpi: Kpi) -> Iterator[One]:
         if kpi.table is None:
             return
         names = [column.name for column in kpi.table.columns]
@@ -135,7 +158,7 @@ class KpiCollector(Collector):
                 for row in table.rows
                 if (cell := row[names.index(each.part)]) is not None
             ]
-            yield from _kpi_family(each, samples, budget)
+            yield from _kpi_family(each, samples)
 
 
 def _ripe(view: View, kpi: Kpi, window: str, definition: str) -> list[Value]:
@@ -156,12 +179,17 @@ def _samples(each: Family, values: dict[str, list[Value]]) -> list[Sample]:
     ]
 
 
-def _kpi_family(each: Family, samples: list[Sample], budget: Budget) -> Iterator[Metric]:
-    if samples and budget.room(each, len(samples)):
-        made = GaugeMetricFamily(each.name, each.help, labels=("window", *each.labels))
+def _kpi_family(each: Family, samples: list[Sample]) -> Iterator[One]:
+    if samples:
+        made = _Said(each.name, each.help, ("window", *each.labels))
         for labels, value in samples:
             made.add_metric(labels, value)
-        yield made
+        yield each, len(samples), made
+
+
+def _within(made: Iterable[One], budget: Budget) -> list[Metric]:
+    """Those for which there is room."""
+    return [family for each, series, family in made if budget.room(each, series)]
 
 
 def registry(*collectors: Collector) -> CollectorRegistry:
@@ -175,7 +203,44 @@ def registry(*collectors: Collector) -> CollectorRegistry:
     return made
 
 
+class _Said(GaugeMetricFamily):
+    """A family that is written once in each format, and then as often as it is asked for."""
+
+    def __init__(self, name: str, documentation: str, labels: Sequence[str]) -> None:
+        super().__init__(name, documentation, labels=labels)
+        self.written: dict[str, bytes] = {}
+
+
+class _Only:
+    """A registry of one family."""
+
+    def __init__(self, metric: Metric) -> None:
+        self._metric = metric
+
+    def collect(self) -> list[Metric]:
+        """The family."""
+        return [self._metric]
+
+
+_EOF = b"# EOF\n"
+"""Ends a page of OpenMetrics."""
+
+
 def scrape(made: CollectorRegistry, accept: str = "") -> tuple[bytes, str]:
     """The page and its content type, in the format that was asked for."""
     encoder, content_type = choose_encoder(accept)
-    return encoder(made), content_type
+
+    def written(metric: Metric) -> bytes:
+        return encoder(_Only(metric)).removesuffix(_EOF)
+
+    page = []
+    for metric in made.collect():
+        if isinstance(metric, _Said):
+            if content_type not in metric.written:
+                metric.written[content_type] = written(metric)
+            page.append(metric.written[content_type])
+        else:
+            page.append(written(metric))
+    if "openmetrics" in content_type:
+        page.append(_EOF)
+    return b"".join(page), content_type

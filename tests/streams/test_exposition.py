@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import random
 import re
 from pathlib import Path
 
 import pytest
+from prometheus_client import CollectorRegistry
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as open_metrics
 from prometheus_client.parser import text_string_to_metric_families as classic
 
 from kpi_windows.catalogue import CATALOGUE
 from kpi_windows.definitions import HOUR_MS
+from kpi_windows.engine import Record, Shard
 from kpi_windows.windows import WINDOWS
 from streams import metrics
 from streams.collectors import ProcessorCollector
 from streams.exposition import KpiCollector, registry, scrape
 from streams.follower import Whole
-from streams.settings import Exporter, Settings
+from streams.settings import Exporter, Kafka, Settings
+from streams.simulator import Shop, ShopOptions
 from tests.streams.visible import NOON_MS, page, small_shop, whole_of
 
 FAMILIES = [family for kpi in CATALOGUE.values() for family in metrics.families_of(kpi)]
@@ -187,3 +191,44 @@ def test_open_metrics_is_served_when_asked_for(tmp_path: Path) -> None:
     text, content_type = scrape(made, "application/openmetrics-text; version=1.0.0")
     assert content_type.startswith("application/openmetrics-text")
     assert any(family.name == "kpi_visits" for family in open_metrics(text.decode()))
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_what_is_said_again_is_what_would_be_said_anew(seed: int) -> None:
+    """Whatever comes in, and whenever a minute, an hour or a partition passes."""
+    settings = Settings(kafka=Kafka(partitions=2), exporter=Exporter(windows=("5m", "1h", "day")))
+    whole = Whole(settings, now_ms=lambda: NOON_MS)
+    shards = [Shard(settings.definitions, partition, 2) for partition in range(2)]
+    kept = registry(KpiCollector(whole))
+    chance = random.Random(seed)
+    for partition in range(2):
+        whole.catch_up(partition)
+    shop = Shop(seed, ShopOptions(visits_per_hour=60))
+    messages = list(shop.events(NOON_MS, NOON_MS + 3 * HOUR_MS))
+    at = 0
+    while at < len(messages):
+        few = messages[at : at + chance.choice((1, 3, 10, 400))]
+        at += len(few)
+        partition = chance.randrange(2)
+        shard = shards[partition]
+        for each in few:
+            shard.ingest(each.topic, [Record(at, -1, each.key, each.value)])
+        if chance.random() < 0.3:
+            shard.end()
+        cut = shard.cut()
+        assert cut is not None
+        if chance.random() < 0.1:
+            whole.view.forget(partition)
+            shards[partition] = Shard(settings.definitions, partition, 2)
+        else:
+            whole.take(partition, cut.panes, cut.checkpoint, live=False)
+        if chance.random() < 0.3:
+            assert _page(kept) == _page(registry(KpiCollector(whole)))
+    assert len(_page(kept)) > 1_000
+
+
+def _page(made: CollectorRegistry) -> list[bytes]:
+    """The lines about KPIs, whoever tells them."""
+    page, _ = scrape(made)
+    lines = page.splitlines()
+    return [line for line in lines if line.startswith(b"kpi_") and b"collect_seconds" not in line]
