@@ -5,6 +5,8 @@ It must not know what the state holds.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from kpi_windows.codec import FORMAT, Checkpoint
 from kpi_windows.definitions import Definitions
 
@@ -28,7 +30,7 @@ def refuse_changed(checkpoint: Checkpoint, definitions: Definitions, partition: 
         )
 
 
-def since_ms(checkpoint: Checkpoint, facts: frozenset[str]) -> dict[str, int]:
+def since_ms(checkpoint: Checkpoint, facts: Iterable[str]) -> dict[str, int]:
     """From when on each fact is kept: one that is new, from after all that was taken in before."""
     newest_ms = max(checkpoint.heard_ms.values(), default=-1)
     begin_ms = max(checkpoint.watermark_ms or 0, newest_ms + 1)

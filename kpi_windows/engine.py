@@ -156,7 +156,7 @@ class Shard:
         self._newest_arrival_ms = checkpoint.newest_arrival_ms
         for topic, outcomes in checkpoint.counts.items():
             self._counts.setdefault(topic, {}).update(outcomes)
-        self._since_ms = since_ms(checkpoint, frozenset(self._since_ms))
+        self._since_ms = since_ms(checkpoint, self._since_ms)
 
     # ------------------------------------------------------------------ events
 

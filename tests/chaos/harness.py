@@ -20,6 +20,7 @@ from confluent_kafka import (
     OFFSET_BEGINNING,
     Consumer,
     ConsumerGroupTopicPartitions,
+    KafkaError,
     Producer,
     TopicPartition,
 )
@@ -241,8 +242,8 @@ class Run:
                 for message in consumer.consume(10_000, 1.0):
                     if message.error() is None:
                         yield message
-                    else:
-                        ended.add(message.partition())
+                    elif message.error().code() == KafkaError._PARTITION_EOF:
+                        ended.add(message.partition())  # other errors it gets over by itself
         finally:
             consumer.close()
 

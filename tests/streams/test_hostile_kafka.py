@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import pytest
-from confluent_kafka import Consumer, Producer, TopicPartition
+from confluent_kafka import Consumer, KafkaError, Producer, TopicPartition
 from prometheus_client.parser import text_string_to_metric_families
 
 from kpi_windows.keys import partition_of
@@ -195,7 +195,8 @@ def dead_letters(product: Product) -> list[dict[str, Any]]:
         if message is None:
             continue
         if message.error():
-            ended.add(message.partition())
+            if message.error().code() == KafkaError._PARTITION_EOF:
+                ended.add(message.partition())
         else:
             letters.append(json.loads(message.value()))
             assert letters[-1]["partition"] == message.partition()
