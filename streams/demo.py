@@ -262,8 +262,9 @@ def inside(settings: Settings, visits_per_hour: float | None) -> NoReturn:
     from kpi_windows.engine import Shard
     from streams.collectors import WorkerCollector
     from streams.demo_goals import demo_goals
-    from streams.exporter import exporter_app, serve
+    from streams.exporter import exporter_app
     from streams.follower import Whole
+    from streams.site import serve
     from streams.worker import run_worker
 
     if visits_per_hour is not None and not settings.goals:

@@ -6,7 +6,6 @@ It must not know what is in an answer; `exposition` and `api` do.
 from __future__ import annotations
 
 import asyncio
-import errno
 import gc
 import logging
 import signal
@@ -25,6 +24,7 @@ from streams.exposition import KpiCollector, registry, scrape
 from streams.follower import Follower, Whole
 from streams.goals import GoalCollector
 from streams.settings import Settings
+from streams.site import Site, serve
 
 log = logging.getLogger(__name__)
 
@@ -41,10 +41,6 @@ The KPIs of {shop}
 /api/v1/goals                 every goal, and where it stands
 /readyz  /healthz             for probes
 """
-
-
-class PortTakenError(Exception):
-    """Somebody listens there already; the message says what to do."""
 
 
 async def metrics(request: web.Request) -> web.Response:
@@ -97,48 +93,6 @@ def worker_app(shop_app: object) -> web.Application:
     app.router.add_get("/metrics", metrics)
     app.router.add_get("/healthz", healthz)
     return app
-
-
-class Site:
-    """A web application that listens."""
-
-    def __init__(self, runner: web.AppRunner, host: str, port: int) -> None:
-        self._runner = runner
-        self.port = port
-        shown = "127.0.0.1" if host in ("", "0.0.0.0") else host  # noqa: S104 - compared
-        self.url = f"http://[{shown}]:{port}" if ":" in shown else f"http://{shown}:{port}"
-
-    async def close(self) -> None:
-        """Lets requests end, and stops listening."""
-        await self._runner.cleanup()
-
-
-async def serve(app: web.Application, host: str, port: int, *, else_any: bool = False) -> Site:
-    """Listens; with `else_any` on any free port when this one is taken.
-
-    Raises PortTakenError.
-    """
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=3.0)
-    await runner.setup()
-    try:
-        await web.TCPSite(runner, host, port).start()
-    except OSError as error:
-        if else_any and error.errno == errno.EADDRINUSE and port:
-            await web.TCPSite(runner, host, 0).start()
-        else:
-            await runner.cleanup()
-            raise PortTakenError(_cannot_listen(host, port, error)) from error
-    bound: int = runner.addresses[0][1]
-    return Site(runner, host, bound)
-
-
-def _cannot_listen(host: str, port: int, error: OSError) -> str:
-    if error.errno == errno.EADDRINUSE:
-        return (
-            f"port {port} on {host} is taken: stop what listens there, or choose another by "
-            "--port (0 takes any free one)"
-        )
-    return f"can't listen on {host} port {port}: {error.strerror or error}"
 
 
 _GC_THRESHOLDS = (200_000, 20, 100)

@@ -26,7 +26,8 @@ def command(settings: Settings) -> None:
     It listens on this machine only unless told otherwise, and asks nobody for a password: put a
     proxy before it when others should reach it.
     """
-    from streams.exporter import Site, run_exporter
+    from streams.exporter import run_exporter
+    from streams.site import Site
 
     def told(site: Site) -> None:
         click.echo(f"metrics  {site.url}/metrics")

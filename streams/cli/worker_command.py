@@ -55,7 +55,8 @@ def work(settings: Settings, *, create_topics: bool, on_commit: Any = ()) -> Non
 
 
 async def _serve(settings: Settings, app: Any) -> None:
-    from streams.exporter import PortTakenError, serve, worker_app
+    from streams.exporter import worker_app
+    from streams.site import PortTakenError, serve
 
     worker = settings.worker
     try:

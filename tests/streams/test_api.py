@@ -14,9 +14,10 @@ from urllib.parse import quote, urlsplit
 import pytest
 
 from kpi_windows.codec import Checkpoint
-from streams.exporter import PortTakenError, exporter_app, serve
+from streams.exporter import exporter_app
 from streams.follower import Seen, Whole
 from streams.settings import Kafka, Settings
+from streams.site import PortTakenError, serve
 from tests.streams.visible import NOON_MS, served, small_shop, whole_of
 
 

@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from kpi_windows.definitions import DAY_MS, HOUR_MS, MINUTE_MS, Definitions
-from streams.exporter import exporter_app, serve
+from streams.exporter import exporter_app
 from streams.follower import Seen, Whole
 from streams.offline import Report, compute
 from streams.settings import Exporter, Kafka, Settings
+from streams.site import serve
 
 NOON_MS = 1_767_268_800_000
 """2026-01-01T12:00:00Z."""
