@@ -32,6 +32,7 @@ EVENTS: dict[str, str] = {
     "visit": _VISIT,
     "visitor": _VISIT,
     "day_part": _VISIT,
+    "checkout": f"`checkout_started`; {_VISITOR_ORDER}",
     "page_time": "`page_viewed`, and what follows it in the visit",
     "page": f"`page_viewed`, `link_clicked`; {_VISITOR_ORDER}",
     "category": f"`page_viewed` with a `category`; {_VISITOR_ORDER}",

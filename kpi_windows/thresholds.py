@@ -88,6 +88,11 @@ DEFAULTS: tuple[Threshold, ...] = (
         summary="Hardly any visit ends with an order: is the checkout working?",
     ),
     Threshold(
+        "checkout_fails", "conversion_rate", below=0.2, definition="checkout", window="1h",
+        min_volume=20, severity="critical",
+        summary="Most who start the checkout don't get to an order: do payments work?",
+    ),
+    Threshold(
         "bounces_high", "bounce_rate", above=0.8, min_volume=200, for_ms=30 * MINUTE_MS,
         summary="Most visits leave after one page.",
     ),

@@ -44,7 +44,7 @@ from kpi_windows.catalogue.terms import (
     wages,
 )
 from kpi_windows.facts.sales import ORDER, PAIR, SEQUENCE
-from kpi_windows.facts.visits import CART, CATEGORY, PAGE, VISIT, VISITOR
+from kpi_windows.facts.visits import CART, CATEGORY, CHECKOUT, PAGE, VISIT, VISITOR
 from kpi_windows.formula import Scale
 from kpi_windows.kpi import Better, Instead, Kpi, Reading, Table, Unit
 
@@ -165,6 +165,14 @@ CONVERSION_RATE = Kpi(
             Unit.RATIO,
             ("device", "medium"),
             note="Buyers / visitors, as in the guide's questions and answers.",
+        ),
+        "checkout": Reading(
+            count(CHECKOUT, "ordered", "visits with a checkout and an order")
+            / count(CHECKOUT, "visits", "visits with a checkout"),
+            Unit.RATIO,
+            ("device",),
+            note="Of the visits that started a checkout; it tells a broken checkout from a day "
+            "on which few want to buy.",
         ),
     },
     matures_after="visit_gap_ms",

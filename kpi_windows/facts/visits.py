@@ -29,6 +29,9 @@ VISITOR = Fact("visitor", ("device", "medium"), distincts=("seen", "buyers"))
 DAY_PART = Fact("day_part", ("weekday", "hour"), sums=("visits",))
 """Visits by shop time; weekday 1 is Monday."""
 
+CHECKOUT = Fact("checkout", ("device",), sums=("visits", "ordered"))
+"""Of a visit that started a checkout, at the visit's start; `ordered`: it has an order too."""
+
 PAGE_TIME = Fact("page_time", ("page_type",), sums=("views", "next_event_ms", "next_page_ms"))
 """Of a page view, at its own time: until the visit's next event, and until its next page (the last
 page: until the visit's last event)."""

@@ -27,6 +27,7 @@ from kpi_windows.facts.visits import (
     VISIT,
     VISITOR,
 )
+from kpi_windows.facts.visits import CHECKOUT as CHECKOUT_FACT
 from kpi_windows.journeys.attribution import Attribution
 from kpi_windows.journeys.carts import Cart, Carts
 from kpi_windows.journeys.journal import NEVER, Entry
@@ -66,7 +67,8 @@ class VisitorState(msgspec.Struct, array_like=True):
     pages: int = 0
     events: int = 0
     marks: int = 0
-    """What happened in the visit: bits `_ORDER`, `_CART`, `_BLOG`, `_CHAT`, `_ENGAGED`."""
+    """What happened in the visit: bits `_ORDER`, `_CART`, `_BLOG`, `_CHAT`, `_ENGAGED`,
+    `_CHECKOUT`."""
     seen: dict[str, int] = {}
     """Pages of the visit: 1 seen, 2 clicked, 3 both."""
     categories: list[str] = []
@@ -93,7 +95,7 @@ class VisitorState(msgspec.Struct, array_like=True):
     """Promotions of the visit: 1 seen, 2 clicked, 3 both."""
 
 
-_ORDER, _CART, _BLOG, _CHAT, _ENGAGED = 1, 2, 4, 8, 16
+_ORDER, _CART, _BLOG, _CHAT, _ENGAGED, _CHECKOUT = 1, 2, 4, 8, 16, 32
 _seen_as: Known[str, Seen] = Known(seen)
 _type_of: Known[str, tuple[str]] = Known(page_type)
 _labels_of: Known[str, tuple[Labels, Labels]] = Known(labels)
@@ -119,6 +121,7 @@ class VisitorRules:
         self._page_times = deltas.cells[PAGE_TIME.name]
         self._pages = deltas.cells[PAGE.name]
         self._categories = deltas.cells[CATEGORY.name]
+        self._checkouts = deltas.cells[CHECKOUT_FACT.name]
         self._click = deltas.adder(CLICK)
         self._chat = deltas.adder(CHAT)
         self._contact = deltas.adder(CONTACT_PAGE)
@@ -222,6 +225,10 @@ class VisitorRules:
         """Where the visit at hand is counted."""
         return self._visits[state.minute_ms, _labels_of[state.context][state.is_new]]
 
+    def _checkout(self, state: VisitorState) -> Any:
+        """Where the checkout of the visit at hand is counted."""
+        return self._checkouts[state.minute_ms, (_labels_of[state.context][0][3],)]
+
     def _tell_visitor(self, state: VisitorState, entry: Entry) -> Any:
         """Adds the visitor to the different ones of the minute, by what the event itself says."""
         state.told_ms = minute_ms = entry[0] - entry[0] % MINUTE_MS
@@ -288,6 +295,12 @@ class VisitorRules:
             cell[_WITH_CART] += sign
             if not state.marks & _ORDER:
                 cell[_CART_WITHOUT_ORDER] += sign
+        elif entry[1] == CHECKOUT and not state.marks & _CHECKOUT:
+            state.marks |= _CHECKOUT
+            cell = self._checkout(state)
+            cell[0] += sign
+            if state.marks & _ORDER:
+                cell[1] += sign
         change = (0, entry[5], -entry[5], 0)[entry[1] - BEAT]
         device = _labels_of[entry[3]][0][3]
         state.carts = self._carts.touch(
@@ -299,6 +312,8 @@ class VisitorRules:
             cell = self._cell(state)
             if state.marks & _CART:
                 cell[_CART_WITHOUT_ORDER] -= sign
+            if state.marks & _CHECKOUT:
+                self._checkout(state)[1] += sign
             state.marks |= _ORDER
             cell[_CONVERTED] += sign
             for page, marks in state.seen.items():

@@ -27,6 +27,7 @@ Step = tuple[str, str, str, str]
 FUNNEL: tuple[Step, ...] = (
     ("visits", "conversion_rate", "default", "denominator"),
     ("carts with a product", "cart_abandonment_rate", "default", "denominator"),
+    ("visits with a checkout", "conversion_rate", "checkout", "denominator"),
     ("visits with an order", "conversion_rate", "default", "numerator"),
 )
 """(words, KPI, definition, part) of each step from visit to order, both ends counted alike."""
@@ -126,6 +127,6 @@ def _funnel(catalogue: Mapping[str, Kpi]) -> panels.Panel:
         "From visit to order",
         asked,
         "short",
-        "Visits of the window, carts with a product, and visits with an order, which count at the "
-        "start of their visit.",
+        "Visits of the window, carts with a product, visits that started a checkout, and visits with "
+        "an order; these count at the start of their visit.",
     )

@@ -56,7 +56,7 @@ def _pair(
 
 def all_of() -> tuple[Alert, ...]:
     """All of them, gravest first."""
-    return (*_absent(), *_stuck(), *_wrong(), *_limits())
+    return (*_absent(), *_stuck(), *_wrong(), *_election(), *_limits())
 
 
 def _down(job: str) -> tuple[Case, ...]:
@@ -232,6 +232,25 @@ def _wrong() -> tuple[Alert, ...]:
                 {f"process_start_time_seconds{_ONE % WORKER}": flat(7)}, 30.0, at=30, job=WORKER,
             ),
             carried=("job",), minutes=1,
+        ),
+    )  # fmt: skip
+
+
+def _election() -> tuple[Alert, ...]:
+    name = metrics.ALERTS_ELECTED.name
+    first, second = (f'{name}{{instance="{one}"}}' for one in "ab")
+    return (
+        _alert(
+            "KpiAlertsNobodyElected", "warning", f"max({name}) == 0",
+            "No exporter is elected to watch the thresholds: nothing is written to the alerts' topic.",
+            "Prometheus' own alerts go on. Exporters say in their logs why alerts aren't evaluated: a "
+            "topic that is missing (`kpi topics` creates it), a right on it or on the group, or a "
+            "broker that is away. What was due is judged and written once somebody is elected, up to "
+            "six hours back. With `evaluate = false` under `[alerting]` nobody is expected.",
+            Case("fires", {first: flat(0), second: flat(0)}, {4: (), 7: (Firing({}, 0.0),)}),
+            Case("one is elected", {first: flat(0), second: flat(1)}, {QUIET: ()}),
+            Case("a hand-over takes a while", {first: "1 0 0 0 1+0x75"}, {QUIET: (), 4: ()}),
+            Case("nobody takes part", {}, {QUIET: ()}),
         ),
     )  # fmt: skip
 

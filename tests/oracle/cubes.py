@@ -80,6 +80,7 @@ CUBES: dict[str, Cube] = {
         },
     ),
     "day_part": Cube("visits", ("weekday", "hour"), _sums("visits")),
+    "checkout": Cube("visit_checkouts", ("device",), _sums("visits", "ordered")),
     "page_time": Cube(
         "page_times", ("page_type",), _sums("views", "next_event_ms", "next_page_ms")
     ),

@@ -303,7 +303,11 @@ KPIS: dict[str, dict[str, Formula]] = {
         "cancellations": _sum("order", "cancellations"),
         "refunds": _sum("order", "refunds"),
     },
-    "conversion_rate": {"default": _conversion, "buyers": _share("seen", "buyers", "visitors")},
+    "conversion_rate": {
+        "default": _conversion,
+        "buyers": _share("seen", "buyers", "visitors"),
+        "checkout": _share("checkout", "ordered", "visits"),
+    },
     "cart_abandonment_rate": {
         "default": _share("cart", "abandoned", "carts"),
         "same_visit": _share("visit", "cart_without_order", "with_cart"),

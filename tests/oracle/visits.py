@@ -12,6 +12,7 @@ from kpi_windows.definitions import Definitions
 from tests.oracle.log import (
     ADD,
     CHAT,
+    CHECKOUT,
     CONTACT,
     FORGOTTEN,
     LINK,
@@ -69,7 +70,7 @@ def make(db: duckdb.DuckDBPyConnection, log: Log, definitions: Definitions) -> N
         engaged=definitions.engaged_ms,
         contact_page=definitions.contact_page_ms,
         PAGE=PAGE, LINK=LINK, CHAT=CHAT, ADD=ADD, ORDER=ORDER, CONTACT=CONTACT,
-        FORGOTTEN=FORGOTTEN, SHOWN=SHOWN,
+        FORGOTTEN=FORGOTTEN, SHOWN=SHOWN, CHECKOUT=CHECKOUT,
     ).split(";"):  # fmt: skip
         if statement.strip():
             db.execute(statement)
@@ -116,10 +117,14 @@ FROM (
         count(*) FILTER (kind NOT IN ({PAGE}, {SHOWN})) AS others,
         count(*) FILTER (kind = {ORDER}) AS orders,
         count(*) FILTER (kind = {ADD}) AS adds,
+        count(*) FILTER (kind = {CHECKOUT}) AS checkouts,
         max((kind = {PAGE} AND page_type = 'blog')::INT) AS saw_blog,
         max((kind = {CHAT})::INT) AS with_chat
     FROM numbered GROUP BY visitor, visit
 ) v JOIN clock ON v.at_ms // 900000 * 900000 = clock.quarter;
+
+CREATE TABLE visit_checkouts AS
+SELECT at_ms, device, 1 AS visits, converted AS ordered FROM visits WHERE checkouts > 0;
 
 CREATE TABLE seen AS
 SELECT at_ms, visitor, device, medium, kind = {ORDER} AS is_buyer FROM marked;

@@ -201,6 +201,18 @@ def test_same_visit_abandonment_looks_at_the_visit_only() -> None:
     assert Story(order(0), add(4))("visit", "cart_without_order") == 0
 
 
+def test_a_checkout_is_counted_once_a_visit_and_with_its_order_whichever_comes_first() -> None:
+    checkout = event("checkout_started", 1, device="mobile")
+    begun = Story(page(0, device="mobile"), checkout, event("checkout_started", 2))
+    assert begun("checkout", "visits", device="mobile") == 1
+    assert begun("checkout", "ordered") == 0
+    for at in (0.5, 5):
+        done = Story(page(0, device="mobile"), checkout, order(at))
+        assert done("checkout", "visits") == done("checkout", "ordered", device="mobile") == 1
+    assert Story(checkout, order(40))("checkout", "ordered") == 0, "the next visit's order"
+    assert Story(page(0), order(1))("checkout", "visits") == 0
+
+
 def test_a_contact_names_the_page_seen_just_before_and_is_no_visit() -> None:
     def contact(at: float) -> Entry:
         return (T0 + int(at * MINUTE_MS), visitor.CONTACTED, "\x00tickett1", "phone")
