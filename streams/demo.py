@@ -51,6 +51,8 @@ class DemoOptions:
     """Of the shop's past, played first: a day, and a little for what needs time to ripen."""
     visits_per_hour: float = 600.0
     seed: int = 1
+    starts_at_hour: int = 15
+    """Of the customers' day: from here on it gets busier, whatever the time is on this machine."""
 
 
 def environment(settings: Settings, bootstrap: str) -> dict[str, str]:
@@ -205,10 +207,16 @@ class Play:
         plan = SimulateOptions(
             start_ms=self._began_ms - int(options.hours * HOUR_MS),
             seed=options.seed,
-            shop=ShopOptions(visits_per_hour=options.visits_per_hour),
+            shop=ShopOptions(
+                visits_per_hour=options.visits_per_hour,
+                ahead_hours=options.starts_at_hour - self._began_ms // HOUR_MS % 24,
+            ),
             live=True,
         )
-        self._say(f"playing the shop's last {options.hours:g} hours as fast as it goes …")
+        self._say(
+            f"playing the shop's last {options.hours:g} hours as fast as it goes"
+            f" (to its customers it is {options.starts_at_hour} o'clock now) …"
+        )
         try:
             producer = ProducerOptions(bootstrap_servers=(self._bootstrap,), used=self._used)
             with Sender(producer) as sender:
@@ -216,7 +224,7 @@ class Play:
                     plan,
                     send=lambda message: self._send(sender, message),
                     now_ms=lambda: time.time_ns() // 1_000_000,
-                    sleep=time.sleep,
+                    sleep=lambda seconds: self._wait(sender, seconds),
                     stop=self._stop.is_set,
                 )
         except Exception as error:
@@ -226,20 +234,19 @@ class Play:
     def _send(self, sender: Sender, message: Message) -> None:
         if message.topic not in self._used:
             return
-        if not self._live:
-            self._look(sender, message)
+        if not self._live and self._sent % _LOOK_EVERY == 0:
+            while self._sent - self._taken() > _AHEAD and not self._stop.is_set():
+                time.sleep(0.1)
         sender.send(message.topic, message.key, message.value)
         self._sent += 1
 
-    def _look(self, sender: Sender, message: Message) -> None:
-        """While the past is played: waits for the worker, and says when the past is over."""
-        if message.arrival_ms >= self._began_ms:
+    def _wait(self, sender: Sender, seconds: float) -> None:
+        """For the next event's time; the first wait is where the past is over."""
+        if not self._live:
             self._live = True
             sender.flush()
             self._say(f"{self._sent:,} events sent; from here on it is live")
-        elif self._sent % _LOOK_EVERY == 0:
-            while self._sent - self._taken() > _AHEAD and not self._stop.is_set():
-                time.sleep(0.1)
+        time.sleep(seconds)
 
     def _taken(self) -> int:
         """Events that the worker has committed."""

@@ -87,7 +87,7 @@ class KpiCollector(Collector):
 
     def _say(self, kpi: Kpi) -> tuple[Made, list[Sample], Made]:
         """Totals, whether they are ripe, and breakdowns."""
-        stand = self._whole.view.stand(kpi)
+        stand = (self._whole.view, self._whole.view.stand(kpi))
         before = self._said.get(kpi.id)
         if before is not None and before[0] == stand:
             return before[1:]

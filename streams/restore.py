@@ -84,7 +84,8 @@ class Held:
     positions: dict[str, int]  # logical topic -> the offset that the state takes next
     committed: dict[str, int]  # those of the last transaction
     stats: PartitionStats
-    arrived_ms: dict[str, int] = field(default_factory=dict)
+    arrived_ms: dict[str, int] = field(default_factory=dict)  # what an input brought last
+    told_ms: dict[str, int] = field(default_factory=dict)  # when the broker last spoke of an input
     settled: bool = False  # checked against the group in this assignment, and sought
     commit: asyncio.Future[None] | None = None
     commit_began_s: float = 0.0  # monotonic

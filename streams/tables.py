@@ -24,6 +24,9 @@ from streams.topics import Names, RefusedError
 
 log = logging.getLogger(__name__)
 
+_HEARD_EACH_MS = 1_000
+"""A broker that is there says at least so often how far its log goes."""
+
 
 class ShardStore(Store):
     """The shards by partition, in memory; `held` has each with its producer and positions."""
@@ -168,10 +171,19 @@ class ShardStore(Store):
         return True
 
     def tick(self, held: Held) -> None:
-        """Tell the shard the time, and which of its inputs are read to their end."""
+        """Tell the shard the time, and which of its inputs are read to their end.
+
+        An input is silent only while the broker is heard: after its absence, producers have as long
+        as ever to bring what they couldn't.
+        """
         now_ms = time.time_ns() // 1_000_000
         at_end = []
         for topic, reach in self._reaches(held):
+            unheard_ms = reach[2] - held.told_ms.get(topic, reach[2])
+            held.told_ms[topic] = reach[2]
+            if topic in held.arrived_ms:
+                absent_ms = max(0, unheard_ms - _HEARD_EACH_MS)
+                held.arrived_ms[topic] = min(now_ms, held.arrived_ms[topic] + absent_ms)
             lag = max(0, reach[1] - held.positions[topic])
             held.stats.lag[topic] = lag
             if not lag and now_ms - reach[2] < 5_000:  # what an absent broker said is too old

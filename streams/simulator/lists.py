@@ -32,7 +32,7 @@ def members(stage: Stage, start_ms: int) -> Story:
         yield from _joined(stage, "sms" if number % 8 == 3 else "email", start_ms + number)
     at: float = start_ms + 2 * _MOST_MEMBERS
     while True:
-        at += gap_ms(aside(), options.hourly_visits / 100, at, options.rhythm)
+        at += gap_ms(aside(), options.hourly_visits / 100, at, options)
         yield until(int(at))
         yield from _joined(stage, "sms" if aside() < _SMS_SHARE else "email", int(at))
 
@@ -97,7 +97,7 @@ def campaigns(stage: Stage, start_ms: int) -> Story:
     yield until(int(at))
     while True:
         count = len(on_lists["email"]) + len(on_lists["sms"])
-        at += gap_ms(aside(), count * _MESSAGES_A_DAY / 24, at, options.rhythm)
+        at += gap_ms(aside(), count * _MESSAGES_A_DAY / 24, at, options)
         yield until(int(at))
         channel = "sms" if aside() * count < len(on_lists["sms"]) else "email"
         stage.begin(_message(stage, channel, int(at)))

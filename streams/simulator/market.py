@@ -59,7 +59,7 @@ def prices(stage: Stage, start_ms: int) -> Story:
             yield from _theirs(stage, product, competitor, start_ms + number)
     at: float = start_ms + HOUR_MS / 60
     while True:
-        at += gap_ms(aside(), options.hourly_visits / 200, at, options.rhythm)
+        at += gap_ms(aside(), options.hourly_visits / 200, at, options)
         yield until(int(at))
         yield from _theirs(stage, one_of(aside, PRODUCTS), one_of(aside, _COMPETITORS), int(at))
 

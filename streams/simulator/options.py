@@ -33,7 +33,9 @@ class ShopOptions:
     events_per_second: float | None = None
     """Sets the visits instead: about this many events in all, at a mean hour."""
     rhythm: bool = True
-    """Quiet nights and busy evenings (UTC); else the same at every hour."""
+    """Quiet nights and busy evenings; else the same at every hour."""
+    ahead_hours: int = 0
+    """The clock of the shop's customers is so many hours ahead of UTC."""
     late: float = 0.02
     """The share of events that arrive late, by up to `late_by_ms`."""
     late_by_ms: int = 5 * MINUTE_MS

@@ -76,7 +76,7 @@ def bookings(stage: Stage, start_ms: int) -> Story:
             hours = round(moment[3]["hours"] / 2, 2)
             yield (again_ms, *moment[1:3], {**moment[3], "timestamp": again_ms, "hours": hours})
         number += 1
-        at += 1 + gap_ms(aside(), 12 * an_hour if number < 9 else an_hour, at, options.rhythm)
+        at += 1 + gap_ms(aside(), 12 * an_hour if number < 9 else an_hour, at, options)
 
 
 def _booked(stage: Stage, project: Project, kind: int, at_ms: int) -> Moment:

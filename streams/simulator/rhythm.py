@@ -8,17 +8,17 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from math import log
 
-from streams.simulator.options import HOUR_MS, MINUTE_MS
+from streams.simulator.options import HOUR_MS, MINUTE_MS, ShopOptions
 
 _BUSY = (35, 20, 12, 8, 8, 14, 30, 60, 85, 105, 120, 125, 130, 120, 115, 118, 122, 130, 150, 190)
 _RHYTHM = (*_BUSY, 215, 210, 165, 90)
-"""How busy each hour (UTC) is, beside the others."""
+"""How busy each hour of the customers' clock is, beside the others."""
 _MEAN = sum(_RHYTHM) / len(_RHYTHM)
 
 
-def gap_ms(drawn: float, an_hour: float, at_ms: float, rhythm: bool) -> float:
+def gap_ms(drawn: float, an_hour: float, at_ms: float, options: ShopOptions) -> float:
     """Milliseconds to the next of something that comes so often in a mean hour."""
-    busy = _busy(int(at_ms)) if rhythm else 1.0
+    busy = _busy(int(at_ms) + options.ahead_hours * HOUR_MS) if options.rhythm else 1.0
     return -log(1.0 - drawn) * HOUR_MS / (an_hour * busy)
 
 

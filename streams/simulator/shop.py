@@ -98,7 +98,7 @@ def _door(stage: Stage, at_ms: int) -> Story:
     draw, options = stage.draw, stage.options
     at: float = at_ms
     while True:
-        at += gap_ms(draw(), options.hourly_visits, at, options.rhythm)
+        at += gap_ms(draw(), options.hourly_visits, at, options)
         now = int(at)
         yield (now, "", b"", {})
         if draw() < options.bots:
@@ -116,7 +116,7 @@ def _counter(stage: Stage, at_ms: int) -> Story:
     at: float = at_ms
     an_hour = options.hourly_visits * (_COUNTER_SHARE + _MAIL_SHARE)
     while True:
-        at += gap_ms(draw(), an_hour, at, options.rhythm)
+        at += gap_ms(draw(), an_hour, at, options)
         now = int(at)
         yield (now, "", b"", {})
         if draw() < _COUNTER_SHARE / (_COUNTER_SHARE + _MAIL_SHARE):

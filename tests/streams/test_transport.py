@@ -211,6 +211,21 @@ def test_what_was_lost_with_nothing_coming_after_it_is_fetched_again_at_the_seco
     asyncio.run(run())
 
 
+def test_while_the_broker_is_away_nothing_grows_silent() -> None:
+    async def run() -> None:
+        app, store, held = _store()
+        now_ms = time.time_ns() // 1_000_000
+        held.arrived_ms["carts"] = now_ms - 60_000
+        silent_ms = []
+        for heard_ms in (50_000, 49_500, 3_000, 2_800):  # before now
+            app.told["app-carts"] = (5, 5, now_ms - heard_ms)
+            store.tick(held)
+            silent_ms.append(now_ms - heard_ms - held.arrived_ms["carts"])
+        assert silent_ms == [10_000, 10_500, 11_500, 11_700], "46.5 s of absence count as one"
+
+    asyncio.run(run())
+
+
 @pytest.mark.parametrize(
     ("position", "end", "seconds_ago", "at_end"),
     [(5, 5, 1, True), (5, 6, 1, False), (5, 5, 60, False)],
