@@ -5,10 +5,11 @@ It must not know partitions; it asks the frame of a window.
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Mapping, Sequence
 
 from kpi_windows.formula import Labels, Where
-from kpi_windows.kpi import Kpi, UnknownNameError
+from kpi_windows.kpi import Kpi, Reading, UnknownNameError
 from kpi_windows.scope import OTHER, Frame, WindowScope
 
 TOP = 50
@@ -31,14 +32,14 @@ class Question:
         top: int = TOP,
     ) -> None:
         self.kpi = kpi
+        self.window = window
         self.definition = definition
         self.by: Labels = tuple(by)
         self.where: Where = _where(where or {})
         self.top = top
         reading = kpi.reading(definition)
         if window not in reading.windows:
-            known = ", ".join(reading.windows)
-            raise UnknownNameError(f"{kpi.id} has no window {window!r}: use one of {known}")
+            raise UnknownNameError(f"{kpi.id} has no window {window!r}: {_meant(window, reading)}")
         try:
             self.formula = reading.for_labels((*self.by, *dict(self.where)))
         except UnknownNameError as error:
@@ -61,6 +62,12 @@ def groups(frame: Frame, asked: Question) -> tuple[Frame, list[Labels]]:
             return frame, sorted((value,) for value in (*kept[asked.by[0]], OTHER))
     told = {labels for each in sizes for labels in each}
     return frame, sorted({frame.fold(asked.by, labels) for labels in told} if kept else told)
+
+
+def _meant(window: str, reading: Reading) -> str:
+    near = difflib.get_close_matches(window, reading.windows, n=1)
+    hint = f"did you mean {near[0]!r}? " if near else ""
+    return f"{hint}use one of {', '.join(reading.windows)}"
 
 
 def _where(where: Filter) -> Where:

@@ -243,6 +243,18 @@ class View:
             return None
         return WindowScope(self._frame(window, start_ms, end_ms, asked, None), {})
 
+    def pair(self, asked: Question, at_ms: int | None = None) -> tuple[Frame, Frame] | None:
+        """The window before, over the same elapsed local time, and the question's window at a time.
+
+        None before the first event.
+        """
+        watermark_ms = self.watermark_ms
+        if watermark_ms is None:
+            return None
+        window = self.grid.window(asked.window, watermark_ms if at_ms is None else at_ms)
+        frame = self._frame(asked.window, *window, asked, None)
+        return frame.previous(whole=False), frame
+
     def laws(self) -> list[Law]:
         """What became of all events so far, by topic."""
         return list(laws_of(self.checkpoints.values()))

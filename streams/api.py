@@ -17,6 +17,7 @@ from streams.explain import described
 from streams.follower import Whole
 from streams.goals import told_of
 from streams.questions import Question, QuestionError, answer, parse_where
+from streams.reasons import why_answer
 from streams.units import show_time
 
 WHOLE: web.AppKey[Whole] = web.AppKey("whole", Whole)
@@ -25,6 +26,7 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 _PARAMETERS = (
     "kpi", "window", "from", "to", "at", "by", "where", "definition", "top", "table",
 )  # fmt: skip
+_OF_WHY = ("kpi", "window", "at", "by", "definition", "top")
 _MOST = 10_000
 
 
@@ -69,6 +71,13 @@ def _whole(request: web.Request) -> Whole:
     return request.app[WHOLE]
 
 
+def _ready(request: web.Request) -> Whole:
+    whole = _whole(request)
+    if not whole.ready:
+        raise ApiError(503, why_not_ready(whole), "try again in a few seconds")
+    return whole
+
+
 async def kpis(request: web.Request) -> web.Response:
     """Every KPI."""
     catalogue = _whole(request).settings.catalogue
@@ -87,26 +96,29 @@ async def kpi(request: web.Request) -> web.Response:
 async def query(request: web.Request) -> web.Response:
     """A question, as `kpi query` asks it."""
     question = question_of(request)
-    whole = _whole(request)
-    if not whole.ready:
-        raise ApiError(503, why_not_ready(whole), "try again in a few seconds")
+    whole = _ready(request)
     return reply(answer(whole.view, question, whole.settings.catalogue))
+
+
+async def why(request: web.Request) -> web.Response:
+    """Why a KPI moved since the window before, by the segments of a label."""
+    question = question_of(request, _OF_WHY)
+    whole = _ready(request)
+    return reply(why_answer(whole.view, question, whole.settings.catalogue))
 
 
 async def goals(request: web.Request) -> web.Response:
     """Every goal, and where it stands."""
-    whole = _whole(request)
-    if not whole.ready:
-        raise ApiError(503, why_not_ready(whole), "try again in a few seconds")
+    whole = _ready(request)
     return reply({"goals": told_of(whole.settings.goals, whole.view)})
 
 
-def question_of(request: web.Request) -> Question:
+def question_of(request: web.Request, takes: tuple[str, ...] = _PARAMETERS) -> Question:
     """The question in a request's parameters."""
     told = request.query
     for name in told:
-        if name not in _PARAMETERS:
-            raise ApiError(400, f"no parameter {name!r}; {nearest(name, _PARAMETERS)}")
+        if name not in takes:
+            raise ApiError(400, f"no parameter {name!r}; {nearest(name, takes)}")
     if not told.get("kpi"):
         raise ApiError(400, "which KPI? expected kpi=…", "GET /api/v1/kpis lists them")
     by = [label for part in told.getall("by", []) for label in part.split(",") if label]
@@ -179,5 +191,6 @@ def add_api(app: web.Application) -> None:
     app.router.add_get("/api/v1/kpis", kpis)
     app.router.add_get("/api/v1/kpis/{id}", kpi)
     app.router.add_get("/api/v1/query", query)
+    app.router.add_get("/api/v1/why", why)
     app.router.add_get("/api/v1/goals", goals)
     app.router.add_get("/api/v1/status", status)

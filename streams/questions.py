@@ -66,7 +66,7 @@ def answer(view: View, question: Question, catalogue: Catalogue = CATALOGUE) -> 
     if question.table:
         return _table(view, kpi, question)
     if question.from_time is None and question.to_time is None:
-        at_ms = _at(view, question)
+        at_ms = at_ms_of(view, question)
         values = view.evaluate(
             kpi, question.window, at_ms=at_ms, by=question.by, where=question.where,
             definition=question.definition, top=question.top,
@@ -107,7 +107,8 @@ def _check_count(view: View, window: str, from_ms: int, to_ms: int) -> None:
         )
 
 
-def _at(view: View, question: Question) -> int | None:
+def at_ms_of(view: View, question: Question) -> int | None:
+    """The time that is asked about; None: now.  Raises QuestionError."""
     if question.at_time is None:
         return None
     try:
@@ -137,7 +138,7 @@ def _table(view: View, kpi: Kpi, question: Question) -> list[Answer]:
     if question.by:
         raise QuestionError("table: its rows have their own labels, so leave out by")
     if question.from_time is None:
-        times: list[int | None] = [_at(view, question)]
+        times: list[int | None] = [at_ms_of(view, question)]
     else:
         now_ms = view.watermark_ms or 0
         periods = view.grid.periods(question.window, *_range(view, question))

@@ -313,7 +313,7 @@ def test_a_commit_is_seen_as_a_whole_and_again_changes_nothing() -> None:
 @pytest.mark.parametrize(
     ("kpi", "window", "asked", "words"),
     [
-        ("visits", "2h", {}, "visits has no window '2h': use one of 5m"),
+        ("visits", "2h", {}, "visits has no window '2h': did you mean '24h'? use one of 5m"),
         ("churn_rate", "7d", {}, "churn_rate has no window '7d': use one of hour"),
         ("visits", "day", {"by": ("page",)}, "visits is not broken down by page: offered"),
         ("visits", "day", {"where": {"page": "/"}}, "not broken down by page"),

@@ -7,6 +7,7 @@ import http.client
 import json
 import socket
 from collections.abc import Iterator
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlsplit
@@ -89,6 +90,10 @@ def test_names_in_any_language_find_their_kpi(url: str) -> None:
         ("/api/v1/query?kpi=visits&top=0", 400, "top: expected a whole number"),
         ("/api/v1/query?kpi=visits&where=device", 400, "expected label=value"),
         ("/api/v1/query?kpi=visits&window=5m&from=1990-01-01", 400, "too many"),
+        ("/api/v1/why?kpi=visits", 400, "by: expected one label (one of source"),
+        ("/api/v1/why?kpi=visits&by=source&by=device", 400, "by: expected one label"),
+        ("/api/v1/why?kpi=visits&by=source&from=now", 400, "no parameter 'from'"),
+        ("/api/v1/why?kpi=visits&by=source&window=dya", 400, "did you mean 'day'?"),
         ("/api/v1/kpis/nope", 404, "no KPI 'nope'"),
         ("/api/v2", 404, "there is nothing at /api/v2"),
     ],
@@ -164,3 +169,27 @@ def test_a_taken_port_is_refused_or_another_taken(whole: Whole) -> None:
             await site.close()
 
     asyncio.run(both())
+
+
+def test_why_a_kpi_moved_adds_up_in_exact_rationals(url: str) -> None:
+    status, told_ = told(url, "/api/v1/why?kpi=conversion_rate&window=day&by=device")
+    assert (status, told_["method"], told_["reason"]) == (200, "midpoint", None)
+    assert told_["before"]["value_exact"] == "0/1"
+    assert told_["after"]["value"] == 0.25
+    assert told_["after"]["denominator_exact"] == "4/1"
+    effects = [
+        Fraction(each[name]) for each in told_["segments"] for name in ("rate_exact", "share_exact")
+    ]
+    assert sum(effects) == Fraction(told_["change_exact"]) == Fraction(1, 4)
+    assert {each["value"] for each in told_["segments"]} == {"mobile", "desktop"}
+    assert told_["segments"][0].keys() >= {"rate", "share", "total", "before", "after"}
+
+
+def test_why_says_so_where_a_kpi_has_no_segments_or_no_value(url: str) -> None:
+    path = "/api/v1/why?kpi=visits&definition=unique_visitors&window=day&by=device"
+    status, told_ = told(url, path)
+    assert (status, told_["method"], told_["segments"]) == (200, None, [])
+    assert "counts different things" in told_["reason"]
+    _, told_ = told(url, "/api/v1/why?kpi=average_order_value&window=day&by=channel")
+    assert told_["reason"] == "no value before: the denominator is 0"
+    assert told_["change"] is None
