@@ -77,7 +77,9 @@ def _outcomes(whole: Whole) -> Iterator[Metric]:
         for what, count in seen.checkpoint.counts.get("forwarded", {}).items():
             facts[what] = facts.get(what, 0) + count
     yield family(metrics.FORWARDED, (((what,), n) for what, n in facts.items()))
-    yield family(metrics.IN_FLIGHT, [((), facts.get("sent", 0) - facts.get("applied", 0))])
+    left = facts.get("sent", 0) + facts.get("misrouted", 0)
+    come = facts.get("applied", 0) + facts.get("arrived", 0)
+    yield family(metrics.IN_FLIGHT, [((), left - come)])
 
 
 def _partitions(whole: Whole) -> Iterator[Metric]:

@@ -44,7 +44,7 @@ FORWARDED = Series(
 )  # fmt: skip
 IN_FLIGHT = Series(
     "kpi_processor_forwards_in_flight", "gauge", "facts", (),
-    "Sent − applied: 0 at rest.",
+    "Sent + misrouted − applied − arrived: 0 at rest.",
 )  # fmt: skip
 WATERMARK = Series(
     "kpi_processor_watermark_timestamp_seconds", "gauge", "seconds since 1970", ("partition",),
