@@ -25,6 +25,7 @@ COMMANDS = {
     "exporter": "serve /metrics, the JSON API and the page",
     "topics": "create or check the topics in Kafka",
     "doctor": "what is wrong with this set-up, and what to do",
+    "intake": "events over HTTP into Kafka",
     "feed": "JSON lines into Kafka",
     "import": "CSV or JSON lines of any shop into our events",
     "simulate": "events of a shop that follows from a seed",
@@ -91,7 +92,8 @@ class Commands(click.Group):
 
 _PLAIN = frozenset(
     "ConfigError RefusedError UnreachableError MappingError SourceError SendError QuestionError "
-    "UnknownNameError DefinitionsChanged PortTakenError TooLargeError".split()
+    "UnknownNameError DefinitionsChanged PortTakenError TooLargeError "
+    "BrokenWriterError".split()
 )
 """Errors whose message is for people; by name, so that no module is loaded for it."""
 
@@ -147,6 +149,8 @@ def config_options(*names: str) -> Callable[[F], F]:
         "exporter_host": ("--host", "ADDRESS", "Address to listen on."),
         "exporter_port": ("--port", "PORT", "Port to listen on; 0 takes any free one."),
         "exporter_url": ("--url", "URL", "Where the exporter is."),
+        "intake_host": ("--host", "ADDRESS", "Address to listen on."),
+        "intake_port": ("--port", "PORT", "Port to listen on; 0 takes any free one."),
         "worker_port": ("--port", "PORT", "Port of the worker's own metrics; 0: any free one."),
         "instance_id": ("--instance-id", "NAME", "Static membership: another one each worker."),
         "log_level": ("--log-level", "LEVEL", "debug, info, warning or error."),

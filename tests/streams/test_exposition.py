@@ -45,7 +45,7 @@ def key(name: str, **labels: str) -> Key:
 
 def test_names_are_unique_and_as_prometheus_wants_them() -> None:
     names = [family.name for family in FAMILIES]
-    names += [series.name for series in (*metrics.EXPORTER, *metrics.WORKER)]
+    names += [series.name for series in (*metrics.EXPORTER, *metrics.WORKER, *metrics.INTAKE)]
     assert len(names) == len(set(names))
     for name in names:
         assert re.fullmatch(r"kpi_[a-z0-9_]+", name), name
