@@ -31,11 +31,13 @@ COMMANDS = {
     "simulate": "events of a shop that follows from a seed",
     "query": "a KPI out of a running exporter",
     "compute": "a KPI out of files, without Kafka",
+    "dead-letters": "events that didn't count: list, group, mend, send again",
     "kpis": "the KPIs, and what each means",
     "generate": "dashboards, rules and configuration for Grafana, Prometheus, Alertmanager",
     "reference": "",
 }
-"""Name -> what it does; its file is streams/cli/<name>_command.py. Without words it is hidden."""
+"""Name -> what it does; its file is streams/cli/<name>_command.py, with _ for -. Without words it
+is hidden."""
 
 
 _VERSIONS = "the versions of this and of what it stands on"
@@ -54,7 +56,7 @@ class Commands(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
             return super().get_command(ctx, cmd_name)
-        module = importlib.import_module(f"streams.cli.{cmd_name}_command")
+        module = importlib.import_module(f"streams.cli.{cmd_name.replace('-', '_')}_command")
         command: click.Command = module.command
         return command
 
