@@ -20,9 +20,10 @@ from streams.alerting.collector import AlertCollector
 from streams.alerting.evaluator import Evaluator
 from streams.api import WHOLE, add_api, errors, reply, why_not_ready
 from streams.collectors import ProcessorCollector, WorkerCollector
-from streams.exposition import KpiCollector, registry, scrape
+from streams.exposition import KpiCollector, registry
 from streams.follower import Follower, Whole
 from streams.goals import GoalCollector
+from streams.page import scrape
 from streams.settings import Settings
 from streams.site import Site, serve
 

@@ -17,7 +17,8 @@ from typing import Any
 from aiohttp import web
 from prometheus_client import CollectorRegistry
 
-from streams.exposition import registry, scrape
+from streams.exposition import registry
+from streams.page import scrape
 from streams.receiver import bodies
 from streams.receiver.counts import IntakeCollector
 from streams.receiver.reception import Answer, summed
