@@ -25,7 +25,6 @@ from streams.settings import (
     Alerting,
     ConfigError,
     Exporter,
-    Intake,
     Kafka,
     Log,
     Setting,
@@ -213,7 +212,6 @@ def _build(
         kafka=Kafka(**values["kafka"]),
         used=Topics(**values["topics"]),
         worker=Worker(**values["worker"]),
-        intake=Intake(**values["intake"]),
         alerting=Alerting(**values["alerting"]),
         exporter=Exporter(**values["exporter"]),
         log=Log(**values["log"]),
@@ -240,8 +238,6 @@ def _check(settings: Settings, where: str) -> None:
         raise ConfigError(f"{where}[topics] expected at least one that is on")
     for told in _contradictions(kafka):
         raise ConfigError(f"{where}[kafka] {told}")
-    if bool(settings.intake.certfile) != bool(settings.intake.keyfile):
-        raise ConfigError(f"{where}[intake] certfile, keyfile: expected both, or neither")
 
 
 def _contradictions(kafka: Kafka) -> Iterator[str]:

@@ -110,6 +110,7 @@ def _tell(
     if wanted and not url.endswith(f":{wanted}"):
         say(f"port {wanted} is taken, so another one it is")
     say("")
+    say(f"  page      {url}/")
     say(f"  metrics   {url}/metrics")
     say(f"  a KPI     kpi query conversion_rate --window hour --from now-6h --url {url}")
     if options.shop:

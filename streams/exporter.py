@@ -20,10 +20,11 @@ from streams.alerting.collector import AlertCollector
 from streams.alerting.evaluator import Evaluator
 from streams.api import WHOLE, add_api, errors, reply, why_not_ready
 from streams.collectors import ProcessorCollector, WorkerCollector
-from streams.exposition import KpiCollector, registry
+from streams.exposition import KpiCollector, registry, scrape
 from streams.follower import Follower, Whole
 from streams.goals import GoalCollector
-from streams.page import scrape
+from streams.page.routes import add_page
+from streams.page.snapshot import Snapshots
 from streams.settings import Settings
 from streams.site import Site, serve
 
@@ -33,7 +34,7 @@ REGISTRY: web.AppKey[CollectorRegistry] = web.AppKey("registry", CollectorRegist
 
 _STOP_PATIENCE_S = 10.0
 _INDEX = """\
-The KPIs of {shop}
+The KPIs of {shop}; a browser shows them as a live page
 
 /metrics                      for Prometheus
 /api/v1/status                where everything stands
@@ -70,7 +71,7 @@ async def readyz(request: web.Request) -> web.Response:
 
 
 async def index(request: web.Request) -> web.Response:
-    """What there is."""
+    """What there is, for those who don't ask for HTML."""
     return web.Response(text=_INDEX.format(shop=request.app[WHOLE].settings.shop_name))
 
 
@@ -81,10 +82,10 @@ def exporter_app(whole: Whole, *more: Collector) -> web.Application:
     app[REGISTRY] = registry(
         KpiCollector(whole), GoalCollector(whole), ProcessorCollector(whole), *more
     )
-    app.router.add_get("/", index)
     app.router.add_get("/metrics", metrics)
     app.router.add_get("/healthz", healthz)
     app.router.add_get("/readyz", readyz)
+    add_page(app, Snapshots(whole), index)
     add_api(app)
     return app
 

@@ -39,7 +39,7 @@ def command(
 
     Needs nothing but this command: the broker lives in its memory. The shop's last 26 hours are
     played first, fast, so that every window has values within a minute; then it goes on live.
-    The address of /metrics is printed; everything is gone when it ends.
+    The address of its live page is printed; everything is gone when it ends.
     """
     from streams import demo
 

@@ -13,14 +13,14 @@ from streams.settings import Settings
 @click.command(
     "exporter",
     epilog=examples(
-        "kpi exporter                                 http://127.0.0.1:9464/metrics",
+        "kpi exporter                                 http://127.0.0.1:9464/",
         "kpi exporter --host 0.0.0.0 --port 8080      for the whole network",
         "curl -s 127.0.0.1:9464/readyz                503 until all values are complete",
     ),
 )
 @config_options("bootstrap_servers", "app_id", "partitions", "exporter_host", "exporter_port")
 def command(settings: Settings) -> None:
-    """Serve /metrics for Prometheus, and the JSON API.
+    """Serve the live page, /metrics for Prometheus, and the JSON API.
 
     Any number of exporters may run; each reads all partitions, and keeps nothing of its own.
     It listens on this machine only unless told otherwise, and asks nobody for a password: put a
@@ -30,6 +30,7 @@ def command(settings: Settings) -> None:
     from streams.site import Site
 
     def told(site: Site) -> None:
+        click.echo(f"page     {site.url}/")
         click.echo(f"metrics  {site.url}/metrics")
         click.echo(f"API      {site.url}/api/v1/status")
 

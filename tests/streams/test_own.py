@@ -14,11 +14,10 @@ from kpi_windows.definitions import Measure
 from kpi_windows.kpi import Better, Unit
 from kpi_windows.thresholds import DEFAULTS
 from streams.config import ConfigError, Settings, load
-from streams.exposition import KpiCollector, registry
+from streams.exposition import KpiCollector, registry, scrape
 from streams.follower import Whole
 from streams.offline import compute
 from streams.own import kpis, measures, thresholds
-from streams.page import scrape
 from streams.questions import Question, answer
 
 SHOP = """\

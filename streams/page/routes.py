@@ -1,0 +1,125 @@
+"""The page's routes: `/`, its files, and the snapshot that it asks for again and again.
+
+It must not know what is shown.  Nothing comes from elsewhere, and the policy says so to the
+browser: no script, style, picture or connection but from this server, and none within the text.
+"""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+from collections.abc import Awaitable, Callable
+from importlib import resources
+
+from aiohttp import web
+
+from streams.page.snapshot import Snapshots
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
+    "img-src 'self' data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+SAFE = {
+    "Content-Security-Policy": POLICY,
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+}
+LANGUAGES = ("en", "nl")
+_TYPES = {
+    ".html": "text/html",
+    ".js": "text/javascript",
+    ".css": "text/css",
+    ".svg": "image/svg+xml",
+}
+_SMALL = 1_000
+"""Bytes that aren't worth compressing."""
+
+
+def language_of(accepted: str) -> str:
+    """The language that somebody reads best, of those that the page has.
+
+    >>> language_of("de, nl-BE;q=0.8, en;q=0.5"), language_of("fr"), language_of("")
+    ('nl', 'en', 'en')
+    """
+    wanted: list[tuple[float, int, str]] = []
+    for place, part in enumerate(accepted.split(",")):
+        name, _, weight = part.partition(";q=")
+        try:
+            quality = float(weight or 1)
+        except ValueError:
+            quality = 0.0
+        wanted.append((-quality, place, name.strip().lower().split("-")[0]))
+    known = (name for minus, _, name in sorted(wanted) if name in LANGUAGES and minus < 0)
+    return next(known, LANGUAGES[0])
+
+
+class File:
+    """One file of the page, as it is served."""
+
+    def __init__(self, name: str, body: bytes) -> None:
+        self.body = body
+        self.packed = gzip.compress(body, mtime=0)
+        self.etag = f'"{hashlib.sha256(body).hexdigest()[:20]}"'
+        self.content_type = _TYPES["." + name.rpartition(".")[2]]
+
+
+def files() -> dict[str, File]:
+    """All files of the page, by name."""
+    folder = resources.files("streams.page") / "static"
+    return {each.name: File(each.name, each.read_bytes()) for each in folder.iterdir()}
+
+
+def _given(
+    request: web.Request, body: bytes, packed: bytes | None, etag: str, content_type: str
+) -> web.Response:
+    """Bytes, or that they haven't changed since the browser got them."""
+    headers = {**SAFE, "ETag": etag, "Cache-Control": "no-cache", "Vary": "Accept-Encoding"}
+    known = request.headers.get("If-None-Match", "")
+    if etag in [each.strip().removeprefix("W/") for each in known.split(",")]:
+        return web.Response(status=304, headers=headers)
+    if packed is not None and "gzip" in request.headers.get("Accept-Encoding", ""):
+        body, headers["Content-Encoding"] = packed, "gzip"
+    return web.Response(body=body, content_type=content_type, charset="utf-8", headers=headers)
+
+
+def add_page(app: web.Application, snapshots: Snapshots, index: Handler) -> None:
+    """Adds the routes; `index` answers at `/` those who don't ask for HTML."""
+    known = files()
+    pages = {
+        language: File(
+            "index.html",
+            known["index.html"].body.replace(b'lang="en"', f'lang="{language}"'.encode(), 1),
+        )
+        for language in LANGUAGES
+    }
+
+    async def root(request: web.Request) -> web.StreamResponse:
+        if "text/html" not in request.headers.get("Accept", ""):
+            response = await index(request)
+        else:
+            page = pages[language_of(request.headers.get("Accept-Language", ""))]
+            response = _given(request, page.body, page.packed, page.etag, page.content_type)
+        response.headers["Vary"] = "Accept, Accept-Encoding, Accept-Language"
+        return response
+
+    async def static(request: web.Request) -> web.StreamResponse:
+        file = known.get(request.match_info["name"])
+        if file is None:
+            raise web.HTTPNotFound
+        return _given(request, file.body, file.packed, file.etag, file.content_type)
+
+    last: dict[str, bytes] = {}
+
+    async def snapshot(request: web.Request) -> web.StreamResponse:
+        made = snapshots.of(request.query.get("window", ""))
+        if made.etag not in last:
+            last.clear()
+            last[made.etag] = gzip.compress(made.body, 1, mtime=0)
+        packed = last[made.etag] if len(made.body) > _SMALL else None
+        return _given(request, made.body, packed, made.etag, "application/json")
+
+    app.router.add_get("/", root)
+    app.router.add_get("/page/{name}", static)
+    app.router.add_get("/api/v1/page", snapshot)
