@@ -39,6 +39,8 @@ class Frame:
     """Label -> the values that are told; others are `OTHER`."""
     _read: dict[Hashable, Any] = field(default_factory=dict)
     """What was asked before."""
+    _reads: dict[Hashable, tuple[Cells, Labels, int]] = field(default_factory=dict)
+    """The same, of amounts: a scrape asks a hundred thousand times."""
 
     def previous(self, whole: bool, times: int = 1) -> Frame:
         """The window before, or the one that many before."""
@@ -50,7 +52,7 @@ class Frame:
                 start_ms, end_ms = self._before(whole, start_ms, end_ms)
             start_ms, end_ms = self.panes.reach(start_ms, end_ms)
             slot = None if self.slot is None else (self.slot, whole, times)
-            found = replace(self, start_ms=start_ms, end_ms=end_ms, slot=slot, _read={})
+            found = replace(self, start_ms=start_ms, end_ms=end_ms, slot=slot, _read={}, _reads={})
             self._read[key] = found
         return found
 
@@ -59,7 +61,7 @@ class Frame:
         key = ("folded", tuple(kept.items()))
         found: Frame | None = self._read.get(key)
         if found is None:
-            found = self._read[key] = replace(self, kept=kept, _read={})
+            found = self._read[key] = replace(self, kept=kept, _read={}, _reads={})
         return found
 
     def fold(self, names: Labels, values: Labels) -> Labels:
@@ -68,6 +70,29 @@ class Frame:
             value if name not in self.kept or value in self.kept[name] else OTHER
             for name, value in zip(names, values, strict=True)
         )
+
+    def read(
+        self, fact: Fact, amount: str, where: Where, dropped: frozenset[str]
+    ) -> tuple[Cells, Labels, int]:
+        """The cells that an amount is in, by which labels, and its slot there."""
+        key = (fact.name, amount, where, dropped)
+        found = self._reads.get(key)
+        if found is None:
+            names = self.names(fact, dropped)
+            part, slot = part_of(fact, amount)
+            cells = self.grouped(fact, part, "", names, self.filters(fact, where, dropped))
+            found = self._reads[key] = cells, names, slot
+        return found
+
+    def names(self, fact: Fact, dropped: frozenset[str]) -> Labels:
+        """The labels of the breakdown that the fact has; `by` itself when it has all of them."""
+        names = tuple(name for name in self.by if name in fact.labels and name not in dropped)
+        return self.by if names == self.by else names
+
+    def filters(self, fact: Fact, where: Where, dropped: frozenset[str]) -> dict[str, Labels]:
+        """Which label values of the fact count."""
+        own = {k: v for k, v in self.where if k in fact.labels and k not in dropped}
+        return own | dict(where)
 
     def grouped(
         self, fact: Fact, part: str, at: str, names: Labels, where: Mapping[str, Labels]
@@ -165,7 +190,7 @@ class Frame:
 class WindowScope:
     """A frame at one set of label values."""
 
-    __slots__ = ("_dropped", "_frame", "_labels")
+    __slots__ = ("_dropped", "_frame", "_labels", "_values")
 
     def __init__(
         self, frame: Frame, labels: Mapping[str, str], dropped: frozenset[str] = frozenset()
@@ -173,6 +198,7 @@ class WindowScope:
         self._frame = frame
         self._labels = labels
         self._dropped = dropped
+        self._values = tuple(labels.values()) if tuple(labels) == frame.by else None
 
     @property
     def window(self) -> str:
@@ -191,10 +217,11 @@ class WindowScope:
 
     def amount(self, fact: Fact, amount: str, where: Where) -> Any:
         """A sum, histogram or distinct count; None where nothing was added."""
-        names = self._names(fact)
-        part, slot = part_of(fact, amount)
-        cells = self._frame.grouped(fact, part, "", names, self._filters(fact, where))
-        cell = cells.get(tuple(self._labels[name] for name in names))
+        cells, names, slot = self._frame.read(fact, amount, where, self._dropped)
+        if names is self._frame.by and self._values is not None:
+            cell = cells.get(self._values)
+        else:
+            cell = cells.get(tuple(self._labels[name] for name in names))
         return None if cell is None else cell[slot]
 
     def level(self, fact: Fact, amount: str, where: Where, at: str) -> int:
@@ -242,13 +269,10 @@ class WindowScope:
         return WindowScope(self._frame, self._labels, self._dropped | set(labels))
 
     def _names(self, fact: Fact) -> Labels:
-        by = self._frame.by
-        return tuple(name for name in by if name in fact.labels and name not in self._dropped)
+        return self._frame.names(fact, self._dropped)
 
     def _filters(self, fact: Fact, where: Where) -> dict[str, Labels]:
-        given = self._frame.where
-        names = set(fact.labels) - self._dropped
-        return {name: values for name, values in given if name in names} | dict(where)
+        return self._frame.filters(fact, where, self._dropped)
 
 
 def part_of(fact: Fact, amount: str) -> tuple[str, int]:

@@ -12,7 +12,7 @@ from kpi_windows.codec import Checkpoint, unpack_checkpoint
 from kpi_windows.definitions import HOUR_MS, MINUTE_MS, Definitions
 from kpi_windows.facts import Fact
 from kpi_windows.facts.fact import OWN
-from kpi_windows.formula import Node, number, ratio_of
+from kpi_windows.formula import Node, Number, divided, number, ratio_of
 from kpi_windows.kpi import Column, Kpi, Row, UnknownNameError
 from kpi_windows.laws import Law, Segments, laws_of, segments_of
 from kpi_windows.measures import facts_of
@@ -298,13 +298,19 @@ class View:
         ratio = ratio_of(asked.formula)
         for group in told:
             labels = dict(zip(asked.by, group, strict=True))
-            scope = WindowScope(frame, labels)
-            value = asked.formula.value(scope) if is_kept else None
-            over, under = (part.value(scope) for part in ratio) if ratio else (value, None)
+            value: Number | None = None
+            over: Number | None = None
+            under: Number | None = None
+            if is_kept:
+                scope = WindowScope(frame, labels)
+                if ratio is None:
+                    value = over = asked.formula.value(scope)
+                else:
+                    over, under = ratio[0].value(scope), ratio[1].value(scope)
+                    value = divided(over, under)
             yield Value(
-                kpi.id, frame.window, asked.definition, labels, number(value),
-                number(over) if is_kept else None, number(under) if is_kept else None,
-                frame.start_ms, frame.end_ms, ripe,
+                kpi.id, frame.window, asked.definition, labels, number(value), number(over),
+                number(under), frame.start_ms, frame.end_ms, ripe,
             )  # fmt: skip
 
     def since_ms(self, formula: Node) -> int:

@@ -64,9 +64,11 @@ async def read_to_end(
     load: Callable[[Batch], None],
     *,
     patience_s: float = 60,
+    trimmed: bool = False,
 ) -> None:
     """Give everything up to the log's end to `load`, in order for each partition.
 
+    A log that doesn't begin at offset 0 raises `TruncatedError`, unless it may be `trimmed`.
     The last stable offset has to reach the log's end, or `OpenEndError` is raised after `patience_s`
     without progress. Cancelling it is safe at any time.
     """
@@ -76,7 +78,8 @@ async def read_to_end(
     try:
         consumer.assign(tps)
         begins = await consumer.beginning_offsets(tps)
-        if cut_off := {tp: begin for tp, begin in begins.items() if begin > 0}:
+        cut_off = {tp: begin for tp, begin in begins.items() if begin > 0}
+        if cut_off and not trimmed:
             tp, begin = next(iter(cut_off.items()))
             raise TruncatedError(f"{tp.topic}-{tp.partition} begins at offset {begin}")
         progress = time.monotonic()

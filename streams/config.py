@@ -25,6 +25,7 @@ from streams.settings import (
     Alerting,
     ConfigError,
     Exporter,
+    Intake,
     Kafka,
     Log,
     Setting,
@@ -212,6 +213,7 @@ def _build(
         kafka=Kafka(**values["kafka"]),
         used=Topics(**values["topics"]),
         worker=Worker(**values["worker"]),
+        intake=Intake(**values["intake"]),
         alerting=Alerting(**values["alerting"]),
         exporter=Exporter(**values["exporter"]),
         log=Log(**values["log"]),
@@ -238,6 +240,8 @@ def _check(settings: Settings, where: str) -> None:
         raise ConfigError(f"{where}[topics] expected at least one that is on")
     for told in _contradictions(kafka):
         raise ConfigError(f"{where}[kafka] {told}")
+    if bool(settings.intake.certfile) != bool(settings.intake.keyfile):
+        raise ConfigError(f"{where}[intake] certfile, keyfile: expected both, or neither")
 
 
 def _contradictions(kafka: Kafka) -> Iterator[str]:

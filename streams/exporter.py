@@ -20,13 +20,14 @@ from streams.alerting.collector import AlertCollector
 from streams.alerting.evaluator import Evaluator
 from streams.api import WHOLE, add_api, errors, reply, why_not_ready
 from streams.collectors import ProcessorCollector, WorkerCollector
-from streams.exposition import KpiCollector, registry, scrape
+from streams.exposition import KpiCollector, registry
 from streams.follower import Follower, Whole
 from streams.goals import GoalCollector
 from streams.page.routes import add_page
 from streams.page.snapshot import Snapshots
 from streams.settings import Settings
 from streams.site import Site, serve
+from streams.written import scrape
 
 log = logging.getLogger(__name__)
 

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Iterator, Sequence
+from operator import itemgetter
 
 from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector
-from prometheus_client.core import GaugeMetricFamily, Metric
-from prometheus_client.exposition import choose_encoder
+from prometheus_client.core import Metric
 from prometheus_client.registry import Collector
 
 from kpi_windows.kpi import Kpi
@@ -19,6 +19,7 @@ from streams import metrics
 from streams.collectors import Sample, family
 from streams.follower import Whole
 from streams.metrics import Family
+from streams.written import Written, label_texts
 
 _MOST_PAIRS = 200
 """Values of two labels at once: the hours of a week are 168."""
@@ -41,7 +42,7 @@ class Budget:
         return True
 
 
-One = tuple[Family, int, Metric]
+One = tuple[Family, int, Written]
 """A family that has a value, how many series it has, and as Prometheus reads it."""
 Made = list[One]
 
@@ -121,7 +122,8 @@ class KpiCollector(Collector):
                         ripe += [((kpi.id, window), float(value.ripe)) for value in now]
             for each in self._families[kpi.id]:
                 if each.definition == definition and not each.labels:
-                    yield from _kpi_family(each, _samples(each, values))
+                    source = values.get(each.part, values["value"])
+                    yield from _kpi_family(each, source, _texts((), source))
 
     def _breakdowns(self, kpi: Kpi) -> Iterator[One]:
         view, top = self._whole.view, self._exporter.top_labels
@@ -136,9 +138,10 @@ class KpiCollector(Collector):
                         kpi, window, by=labels, definition=definition, top=most
                     )
                 ]
+                texts = _texts(labels, values)
                 for each in self._families[kpi.id]:
                     if each.definition == definition and each.labels == labels:
-                        yield from _kpi_family(each, _samples(each, {"value": values}))
+                        yield from _kpi_family(each, values, texts)
 
     def _table(self, kpi: Kpi) -> Iterator[One]:
         if kpi.table is None:
@@ -152,13 +155,15 @@ class KpiCollector(Collector):
             if each.part not in names:
                 continue
             places = [names.index(label) for label in each.labels]
-            samples = [
+            column = names.index(each.part)
+            rows = [
                 ((table.window, *(str(row[place]) for place in places)), float(cell))
                 for table in tables
                 for row in table.rows
-                if (cell := row[names.index(each.part)]) is not None
+                if (cell := row[column]) is not None
             ]
-            yield from _kpi_family(each, samples)
+            texts = label_texts(("window", *each.labels), [labels for labels, _ in rows])
+            yield from _family_of(each, texts, [value for _, value in rows])
 
 
 def _ripe(view: View, kpi: Kpi, window: str, definition: str) -> list[Value]:
@@ -166,25 +171,34 @@ def _ripe(view: View, kpi: Kpi, window: str, definition: str) -> list[Value]:
     return view.evaluate(kpi, window, at_ms=at_ms, definition=definition)
 
 
-_FIELD = {"numerator": "numerator", "denominator": "denominator"}
+_FIELDS = {name: place for place, name in enumerate(Value._fields)}
+_PARTS = ("numerator", "denominator")
+"""Families of these have that field of values, all others the value."""
 
 
-def _samples(each: Family, values: dict[str, list[Value]]) -> list[Sample]:
-    source = values.get(each.part if each.part in ("previous", "ripe") else "value", [])
-    number = _FIELD.get(each.part, "value")
-    return [
-        ((value.window, *(value.labels[label] for label in each.labels)), amount)
-        for value in source
-        if (amount := getattr(value, number)) is not None
+def _texts(labels: Sequence[str], values: Iterable[Value]) -> list[str]:
+    told = [(value.window, *[value.labels[label] for label in labels]) for value in values]
+    return label_texts(("window", *labels), told)
+
+
+def _kpi_family(each: Family, values: Iterable[Value], texts: Sequence[str]) -> Iterator[One]:
+    field = _FIELDS[each.part if each.part in _PARTS else "value"]
+    amounts: Iterable[float | None] = map(itemgetter(field), values)
+    return _family_of(each, texts, amounts)
+
+
+def _family_of(
+    each: Family, texts: Sequence[str], amounts: Iterable[float | None]
+) -> Iterator[One]:
+    """A family of the samples that have an amount, when there are any."""
+    name = each.name
+    lines = [
+        f"{name}{text} {amount!r}\n"
+        for text, amount in zip(texts, amounts, strict=True)
+        if amount is not None
     ]
-
-
-def _kpi_family(each: Family, samples: list[Sample]) -> Iterator[One]:
-    if samples:
-        made = _Said(each.name, each.help, ("window", *each.labels))
-        for labels, value in samples:
-            made.add_metric(labels, value)
-        yield each, len(samples), made
+    if lines:
+        yield each, len(lines), Written(name, each.help, lines)
 
 
 def _within(made: Iterable[One], budget: Budget) -> list[Metric]:
@@ -201,46 +215,3 @@ def registry(*collectors: Collector) -> CollectorRegistry:
     PlatformCollector(registry=made)
     GCCollector(registry=made)
     return made
-
-
-class _Said(GaugeMetricFamily):
-    """A family that is written once in each format, and then as often as it is asked for."""
-
-    def __init__(self, name: str, documentation: str, labels: Sequence[str]) -> None:
-        super().__init__(name, documentation, labels=labels)
-        self.written: dict[str, bytes] = {}
-
-
-class _Only:
-    """A registry of one family."""
-
-    def __init__(self, metric: Metric) -> None:
-        self._metric = metric
-
-    def collect(self) -> list[Metric]:
-        """The family."""
-        return [self._metric]
-
-
-_EOF = b"# EOF\n"
-"""Ends a page of OpenMetrics."""
-
-
-def scrape(made: CollectorRegistry, accept: str = "") -> tuple[bytes, str]:
-    """The page and its content type, in the format that was asked for."""
-    encoder, content_type = choose_encoder(accept)
-
-    def written(metric: Metric) -> bytes:
-        return encoder(_Only(metric)).removesuffix(_EOF)
-
-    page = []
-    for metric in made.collect():
-        if isinstance(metric, _Said):
-            if content_type not in metric.written:
-                metric.written[content_type] = written(metric)
-            page.append(metric.written[content_type])
-        else:
-            page.append(written(metric))
-    if "openmetrics" in content_type:
-        page.append(_EOF)
-    return b"".join(page), content_type

@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import msgspec
 from tqdm import tqdm
@@ -18,6 +18,7 @@ from tqdm import tqdm
 from kpi_windows.decoding import Rejected, decode
 from kpi_windows.events import TOPICS, Clock, Event, key_of
 from streams.config import nearest
+from streams.intake.ids import with_id
 from streams.intake.resume import Resume, state_file
 from streams.intake.sources import BROKEN, LONGEST_LINE, RawLine, Source, name_of, raw_lines
 from streams.producer import ProducerOptions, Sender, TooLargeError
@@ -243,15 +244,5 @@ def _ready(line: RawLine, topic: str, event: Event | Rejected, source: str) -> R
     key = key_of(event).encode()
     if event.event_id is not None:
         return Ready(line, topic, key, line.value, None, derived=False)
-    value = _with_id(line.value, f"{source}:{line.number}")
+    value = with_id(line.value, f"{source}:{line.number}")
     return Ready(line, topic, key, value, None, derived=True)
-
-
-def _with_id(value: bytes, event_id: str) -> bytes:
-    """The same object with one more field; of two equal names in an object the last one counts.
-
-    >>> _with_id(b'{"type": "page_viewed"}', "a.jsonl:1")
-    b'{"type": "page_viewed","event_id":"a.jsonl:1"}'
-    """
-    encoded: Any = msgspec.json.encode(event_id)
-    return bytes(value[:-1] + b',"event_id":' + encoded + b"}")

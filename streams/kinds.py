@@ -168,6 +168,16 @@ def _rate(value: Any) -> Rate:
     return Rate(parse_time(told.isoformat() if isinstance(told, date) else str(told)), rate)
 
 
+def _tokens(value: Any) -> tuple[str, ...]:
+    """Says what was expected, and never what was given: it may be a secret."""
+    pattern = r"[A-Za-z0-9._~+/-]{16,200}=*"  # what a header `Authorization: Bearer` can hold
+    if not isinstance(value, list) or not all(
+        isinstance(each, str) and re.fullmatch(pattern, each) for each in value
+    ):
+        raise ValueError(f"expected {TOKENS.expected}")
+    return tuple(value)
+
+
 def choice(*words: str) -> Kind:
     """One of some words."""
 
@@ -203,6 +213,12 @@ WORDS = Kind(
     _list_of(_is(str)),
     _split,
     lambda value: "[" + ", ".join(map(_quoted, value)) + "]",
+)
+TOKENS = Kind(
+    'a list of secrets as ["…"], each of 16 to 200 letters, digits and -._~+/=',
+    _tokens,
+    _split,
+    WORDS.show,
 )
 ZONE = Kind('a time zone as "Europe/Amsterdam"', _zone, show=_quoted)
 CURRENCY = Kind('a currency as "EUR"', _matching("[A-Z]{3}"), show=_quoted)

@@ -13,9 +13,9 @@ from datetime import UTC, datetime
 
 from streams.settings import Log
 
-_QUIET = ("faust", "mode", "aiokafka", "kafka", "asyncio", "aiohttp.access")
+_QUIET = ("faust", "mode", "aiokafka", "kafka", "asyncio", "aiohttp.access", "librdkafka")
 """Of the libraries only warnings: each of their messages belongs to a class, not to a shop."""
-_LIBRARIES = ("faust", "mode", "aiokafka", "asyncio")
+_LIBRARIES = ("faust", "mode", "aiokafka", "asyncio", "librdkafka")
 _SAY_AGAIN_S = 10.0
 
 

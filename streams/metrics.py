@@ -230,6 +230,39 @@ WORKER = (
 )  # fmt: skip
 """Beside Python's `process_…`: `changes(process_start_time_seconds[1h])` are the restarts."""
 
+INTAKE_EVENTS = Series(
+    "kpi_intake_events_total", "counter", "events", ("topic", "status"),
+    "What became of the events sent here: accepted, duplicate, rejected or not_written.",
+)  # fmt: skip
+INTAKE_REQUESTS = Series(
+    "kpi_intake_requests_total", "counter", "requests", ("route", "status"),
+    "Requests by route (events, webhooks) and HTTP status.",
+)  # fmt: skip
+INTAKE_SECONDS = Series(
+    "kpi_intake_request_seconds", "histogram", "seconds", (),
+    "From a request's head to its answer, Kafka's acknowledgement included.",
+)  # fmt: skip
+INTAKE_UNANSWERED = Series(
+    "kpi_intake_unanswered_events", "gauge", "events", (),
+    "Events given to Kafka of which nothing is known yet.",
+)  # fmt: skip
+INTAKE_BUFFER = Series(
+    "kpi_intake_buffer_bytes", "gauge", "bytes", (),
+    "What requests that aren't answered yet take.",
+)  # fmt: skip
+INTAKE_BUFFER_LIMIT = Series(
+    "kpi_intake_buffer_limit_bytes", "gauge", "bytes", (),
+    "The most that they may take ([intake] buffer): what doesn't fit is answered 503.",
+)  # fmt: skip
+INTAKE_REMEMBERED = Series(
+    "kpi_intake_remembered_events", "gauge", "events", (),
+    "Events of which a copy would be answered without being written ([intake] remembered).",
+)  # fmt: skip
+INTAKE = (
+    INTAKE_EVENTS, INTAKE_REQUESTS, INTAKE_SECONDS, INTAKE_UNANSWERED, INTAKE_BUFFER,
+    INTAKE_BUFFER_LIMIT, INTAKE_REMEMBERED,
+)  # fmt: skip
+
 
 class Family(NamedTuple):
     """A metric family of a KPI."""

@@ -127,6 +127,38 @@ class Exporter:
 
 
 @dataclass(frozen=True)
+class Intake:
+    """Events over HTTP into Kafka: who may send, how much, and how long it may take."""
+
+    host: str = setting("127.0.0.1", kinds.TEXT)
+    """The address to listen on; `0.0.0.0` is every one that the machine has."""
+    port: int = setting(9_466, kinds.PORT)
+    """The port to listen on; 0 takes any free one."""
+    tokens: tuple[str, ...] = setting((), kinds.TOKENS, secret=True)
+    """Each lets somebody send; several, to replace one without a pause. Better by the variable."""
+    certfile: str = setting("", kinds.TEXT)
+    """Our certificate with its chain (PEM): with it, HTTPS is spoken, and nothing else."""
+    keyfile: str = setting("", kinds.TEXT)
+    """The key of `certfile`."""
+    max_body: int = setting(5_000_000, kinds.whole(1_000, 1_000_000_000))
+    """Bytes of a request's body, unpacked."""
+    max_events: int = setting(1_000, kinds.whole(1, 100_000))
+    """Events of a request."""
+    rate: int = setting(5_000, kinds.whole(1, 1_000_000))
+    """Events a second that each token may send; beyond it the answer is 429."""
+    burst: int = setting(20_000, kinds.whole(1, 10_000_000))
+    """Events that a token may send at once, after a pause."""
+    buffer: int = setting(64_000_000, kinds.whole(1_000_000, 100_000_000_000))
+    """Bytes that may wait for Kafka at once; beyond it the answer is 503."""
+    write_timeout_ms: int = setting(10_000, kinds.DURATION)
+    """How long Kafka may take to acknowledge an event; beyond it the answer is 503."""
+    body_timeout_ms: int = setting(20_000, kinds.DURATION)
+    """How long a body may take to come in; beyond it the answer is 408."""
+    remembered: int = setting(100_000, kinds.whole(0, 100_000_000))
+    """Events acknowledged last, a copy of which isn't written again; some 150 bytes each."""
+
+
+@dataclass(frozen=True)
 class Alerting:
     """Where alerts go: to a topic, without Prometheus, and by Alertmanager (for `kpi generate`)."""
 
@@ -224,6 +256,7 @@ SECTIONS: dict[str, tuple[Setting, ...]] = {
     "topics": tuple(_of("topics", Topics)),
     "worker": tuple(_of("worker", Worker)),
     "exporter": tuple(_of("exporter", Exporter)),
+    "intake": tuple(_of("intake", Intake)),
     "alerting": tuple(_of("alerting", Alerting)),
     "log": tuple(_of("log", Log)),
 }
@@ -240,6 +273,7 @@ class Settings:
     used: Topics = field(default_factory=Topics)
     worker: Worker = field(default_factory=Worker)
     exporter: Exporter = field(default_factory=Exporter)
+    intake: Intake = field(default_factory=Intake)
     alerting: Alerting = field(default_factory=Alerting)
     log: Log = field(default_factory=Log)
     catalogue: Catalogue = field(default_factory=lambda: CATALOGUE)

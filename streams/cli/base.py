@@ -25,16 +25,19 @@ COMMANDS = {
     "exporter": "serve /metrics, the JSON API and the page",
     "topics": "create or check the topics in Kafka",
     "doctor": "what is wrong with this set-up, and what to do",
+    "intake": "events over HTTP into Kafka",
     "feed": "JSON lines into Kafka",
     "import": "CSV or JSON lines of any shop into our events",
     "simulate": "events of a shop that follows from a seed",
     "query": "a KPI out of a running exporter",
     "compute": "a KPI out of files, without Kafka",
+    "dead-letters": "events that didn't count: list, group, mend, send again",
     "kpis": "the KPIs, and what each means",
     "generate": "dashboards, rules and configuration for Grafana, Prometheus, Alertmanager",
     "reference": "",
 }
-"""Name -> what it does; its file is streams/cli/<name>_command.py. Without words it is hidden."""
+"""Name -> what it does; its file is streams/cli/<name>_command.py, with _ for -. Without words it
+is hidden."""
 
 
 _VERSIONS = "the versions of this and of what it stands on"
@@ -53,7 +56,7 @@ class Commands(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
             return super().get_command(ctx, cmd_name)
-        module = importlib.import_module(f"streams.cli.{cmd_name}_command")
+        module = importlib.import_module(f"streams.cli.{cmd_name.replace('-', '_')}_command")
         command: click.Command = module.command
         return command
 
@@ -91,7 +94,8 @@ class Commands(click.Group):
 
 _PLAIN = frozenset(
     "ConfigError RefusedError UnreachableError MappingError SourceError SendError QuestionError "
-    "UnknownNameError DefinitionsChanged PortTakenError TooLargeError".split()
+    "UnknownNameError DefinitionsChanged PortTakenError TooLargeError "
+    "BrokenWriterError".split()
 )
 """Errors whose message is for people; by name, so that no module is loaded for it."""
 
@@ -147,6 +151,8 @@ def config_options(*names: str) -> Callable[[F], F]:
         "exporter_host": ("--host", "ADDRESS", "Address to listen on."),
         "exporter_port": ("--port", "PORT", "Port to listen on; 0 takes any free one."),
         "exporter_url": ("--url", "URL", "Where the exporter is."),
+        "intake_host": ("--host", "ADDRESS", "Address to listen on."),
+        "intake_port": ("--port", "PORT", "Port to listen on; 0 takes any free one."),
         "worker_port": ("--port", "PORT", "Port of the worker's own metrics; 0: any free one."),
         "instance_id": ("--instance-id", "NAME", "Static membership: another one each worker."),
         "log_level": ("--log-level", "LEVEL", "debug, info, warning or error."),

@@ -8,8 +8,9 @@ from typing import Any
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
-from kpi_windows.codec import CHECKPOINT, Checkpoint, unpack_checkpoint
-from streams.changelog import OpenEndError, TruncatedError, read_to_end
+from kpi_windows.codec import Checkpoint
+from streams.changelog import OpenEndError, TruncatedError
+from streams.checkpoints import last_checkpoints
 from streams.doctor.findings import BAD, CONNECTION, NOTE, Finding, ok
 from streams.settings import Settings
 from streams.topics import Names
@@ -22,22 +23,14 @@ _SKEW_MS = 2_000
 async def progress(settings: Settings) -> AsyncIterator[Finding]:
     """What the last checkpoints say, against what the inputs hold."""
     names = Names.of(settings)
-    tps = [TopicPartition(names.panes, p) for p in range(settings.partitions)]
-    last: dict[int, Checkpoint] = {}
-    written_ms: dict[int, int] = {}
-
-    def load(batch: Any) -> None:
-        for record in batch.records:
-            if record.key == CHECKPOINT and record.value is not None:
-                last[batch.partition] = unpack_checkpoint(record.value)
-                written_ms[batch.partition] = record.timestamp_ms
-
     try:
-        await read_to_end(settings.bootstrap_servers, settings.kafka_options, tps, load)
+        stood = await last_checkpoints(settings)
         ends = await _ends(settings, names)
     except (*CONNECTION, OpenEndError, TruncatedError) as error:
         yield Finding(NOTE, f"{names.panes} can't be read: {error}")
         return
+    last = {partition: each.checkpoint for partition, each in stood.items()}
+    written_ms = {partition: each.written_ms for partition, each in stood.items()}
     if not last:
         yield Finding(NOTE, "no worker has committed anything yet", "start one: kpi worker")
         return

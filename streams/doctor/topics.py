@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import AsyncIterator
 from typing import Any
 
-from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
 from streams.alerting import topics as alerts
+from streams.changelog import OpenEndError
+from streams.dead_letters.letters import read
+from streams.dead_letters.sent import sent_before
+from streams.dead_letters.showing import Groups, safe
 from streams.doctor.findings import BAD, CONNECTION, NOTE, Finding, ok
 from streams.settings import ConfigError, Settings
 from streams.topics import LONGEST_RECORD, Names, RefusedError, UnreachableError, ensure
 from streams.units import show_duration
 
 _WEEK_MS = 7 * 86_400_000
+_LETTERS = 20_000
+"""So many of each partition are looked at."""
 
 
 async def topics(settings: Settings) -> AsyncIterator[Finding]:
@@ -106,39 +110,22 @@ async def _configs(admin: Any, topics: list[str]) -> dict[str, dict[str, str]]:
 
 
 async def dead_letters(settings: Settings) -> AsyncIterator[Finding]:
-    """What the newest dead letter says."""
-    names = Names.of(settings)
-    consumer = AIOKafkaConsumer(
-        bootstrap_servers=list(settings.bootstrap_servers),
-        isolation_level="read_committed",
-        **settings.kafka_options,
-    )
+    """How many dead letters there are, and what is most often wrong."""
+    groups = Groups()
     try:
-        await consumer.start()
-        tps = [TopicPartition(names.dead_letters, p) for p in range(settings.partitions)]
-        ends = await consumer.end_offsets(tps)
-        begins = await consumer.beginning_offsets(tps)
-        full = {tp: end for tp, end in ends.items() if end > begins[tp]}
-        if not full:
-            yield ok("no dead letters")
-            return
-        consumer.assign(list(full))
-        for tp, end in full.items():
-            consumer.seek(tp, max(begins[tp], end - 20))
-        found = await consumer.getmany(timeout_ms=3_000)
-    except CONNECTION as error:
-        yield Finding(NOTE, f"{names.dead_letters} can't be read: {error!r}")
+        sent = await sent_before(settings)
+        async for letters in read(settings, newest=_LETTERS):
+            groups.add(letter for letter in letters if letter.id not in sent)
+    except (UnreachableError, RefusedError, OpenEndError) as error:
+        yield Finding(NOTE, f"dead letters can't be read: {error}")
         return
-    finally:
-        await consumer.stop()
-    letters = [record for records in found.values() for record in records]
-    newest = max(letters, key=lambda record: record.timestamp, default=None)
-    if newest is not None:
-        told = json.loads(newest.value)
-        yield Finding(
-            NOTE,
-            f"there are dead letters in {names.dead_letters}; the newest: {told['topic']} offset "
-            f"{told['offset']} of partition {told['partition']}, {told['outcome']}: "
-            f"{told['reason']}",
-            "docs/reference/events-*.md say what an event looks like",
-        )
+    if not groups.letters:
+        yield ok("no dead letters" + (" that weren't sent again" if sent else ""))
+        return
+    most = groups.ranked()[0]
+    yield Finding(
+        NOTE,
+        f"{groups.letters:,} dead letters; most often ({most.count:,}) {most.topic}, "
+        f"{most.outcome}: {safe(most.pattern, 200)}",
+        "kpi dead-letters groups says more, and kpi dead-letters mend puts them right",
+    )

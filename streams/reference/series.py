@@ -44,7 +44,7 @@ def _row(family: Family) -> str:
 
 
 def metrics_page() -> str:
-    """All series of the exporter and of a worker."""
+    """All series of the exporter, of a worker and of the intake."""
     exporter = Exporter()
     windows = ", ".join(f"`{window}`" for window in exporter.windows)
     some = ", ".join(f"`{window}`" for window in exporter.breakdown_windows)
@@ -62,7 +62,10 @@ def metrics_page() -> str:
         "## The processor's own, from each worker",
         "",
         *_own(metrics.WORKER),
-        "Beside these, `process_…` and `python_…` of both:",
+        "## The intake's own",
+        "",
+        *_own(metrics.INTAKE),
+        "Beside these, `process_…` and `python_…` of each:",
         "`changes(process_start_time_seconds[1h])` are the restarts of an hour.",
         "",
         "## KPIs",

@@ -10,7 +10,17 @@ from kpi_windows.thresholds import DEFAULTS
 from streams.goal_settings import KEYS
 from streams.own import kpis, measures, thresholds
 from streams.reference.docstrings import attribute_docs
-from streams.settings import SECTIONS, Alerting, Exporter, Kafka, Log, Setting, Topics, Worker
+from streams.settings import (
+    SECTIONS,
+    Alerting,
+    Exporter,
+    Intake,
+    Kafka,
+    Log,
+    Setting,
+    Topics,
+    Worker,
+)
 
 _SECTION_TYPES = {
     "shop": Definitions,
@@ -19,6 +29,7 @@ _SECTION_TYPES = {
     "worker": Worker,
     "alerting": Alerting,
     "exporter": Exporter,
+    "intake": Intake,
     "log": Log,
 }
 _SHOP_DOCS = {

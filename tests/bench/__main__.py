@@ -137,6 +137,16 @@ class Bench:
         say("what each group of KPIs costs")
         self.result["groups"] = measured("tests.bench.groups", self.sizes.group_events)
 
+    def scrapes(self) -> None:
+        """Without a broker: what a scrape of the demo's shop costs."""
+        say("what a scrape costs")
+        found = measured("tests.bench.scrapes")
+        self.result["scrapes"] = found
+        self.result["scrape_cpu_s"] = {
+            "cold": found["cold_cpu_s"]["median"],
+            "warm": found["warm_cpu_s"]["median"],
+        }
+
     def profile(self) -> str:
         """One worker, warm page cache, under the sampler."""
         with KafkaBroker() as broker:
@@ -199,6 +209,7 @@ def main() -> None:
         if told.only != "speed":
             bench.fresh()
         bench.groups()
+        bench.scrapes()
     report.write(told.json, bench.result)
     print(report.table(bench.result))
     print(report.groups_table(bench.result["groups"]))

@@ -33,7 +33,7 @@ def until(what: str, true: Callable[[], Any], within_s: float, each_s: float = 0
     return result
 
 
-def measured(module: str, *arguments: object, within_s: float = 900) -> dict[str, float]:
+def measured(module: str, *arguments: object, within_s: float = 900) -> dict[str, Any]:
     """Runs a module in a process of its own and returns what it printed."""
     done = subprocess.run(
         [sys.executable, "-m", module, *map(str, arguments)],

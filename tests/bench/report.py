@@ -33,6 +33,7 @@ GOALS = (
     Goal("restore_records_per_second", "changelog records restored a second", least=100_000.0),
     Goal("rss_mb", "resident memory of the worker with all visitors, MB, at most", most=400.0),
     Goal("fresh_p99_seconds", "from sent to visible on /metrics, 99 of 100, seconds", most=3.0),
+    Goal("scrape_cpu_s", "a scrape of the demo's shop at the default, CPU seconds", most=0.5),
 )
 
 

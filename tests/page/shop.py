@@ -16,10 +16,11 @@ import msgspec
 from kpi_windows.definitions import HOUR_MS
 from kpi_windows.engine import Record, Shard
 from kpi_windows.events import TOPICS
-from streams.exporter import Site, exporter_app, serve
+from streams.exporter import exporter_app
 from streams.follower import Whole
 from streams.settings import Kafka, Settings
 from streams.simulator import Shop, ShopOptions
+from streams.site import Site, serve
 from tests.streams.visible import NOON_MS
 
 Event = dict[str, Any]

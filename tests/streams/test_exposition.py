@@ -17,10 +17,11 @@ from kpi_windows.engine import Record, Shard
 from kpi_windows.windows import WINDOWS
 from streams import metrics
 from streams.collectors import ProcessorCollector
-from streams.exposition import KpiCollector, registry, scrape
+from streams.exposition import KpiCollector, registry
 from streams.follower import Whole
 from streams.settings import Exporter, Kafka, Settings
 from streams.simulator import Shop, ShopOptions
+from streams.written import scrape
 from tests.streams.visible import NOON_MS, page, small_shop, whole_of
 
 FAMILIES = [family for kpi in CATALOGUE.values() for family in metrics.families_of(kpi)]
@@ -45,7 +46,7 @@ def key(name: str, **labels: str) -> Key:
 
 def test_names_are_unique_and_as_prometheus_wants_them() -> None:
     names = [family.name for family in FAMILIES]
-    names += [series.name for series in (*metrics.EXPORTER, *metrics.WORKER)]
+    names += [series.name for series in (*metrics.EXPORTER, *metrics.WORKER, *metrics.INTAKE)]
     assert len(names) == len(set(names))
     for name in names:
         assert re.fullmatch(r"kpi_[a-z0-9_]+", name), name
@@ -158,6 +159,18 @@ def test_the_processors_own(tmp_path: Path) -> None:
     assert told[key("kpi_processor_watermark_timestamp_seconds", partition="0")] == NOON_MS / 1000
     assert told[key("kpi_processor_partitions_behind")] == 0
     assert told[key("kpi_exporter_ready")] == 1
+
+
+def test_a_label_comes_back_as_it_was_sent_in_both_formats(tmp_path: Path) -> None:
+    odd = 'a "b" \\n \\ \n{c="d"} %s ☕'
+    whole, _ = whole_of(tmp_path, [page("v", NOON_MS, source=odd), page("w", NOON_MS)])
+    wanted = {odd: 1.0, "direct": 1.0}
+    for accept, read in (("", classic), ("application/openmetrics-text", open_metrics)):
+        text, _ = scrape(registry(KpiCollector(whole)), accept)
+        [family] = [one for one in read(text.decode()) if one.name == "kpi_visits_by_source"]
+        assert family.type == "gauge"
+        days = [one for one in family.samples if one.labels["window"] == "day"]
+        assert {one.labels["source"]: one.value for one in days} == wanted
 
 
 def test_before_it_is_ready_there_are_no_values() -> None:

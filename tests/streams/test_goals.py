@@ -17,10 +17,11 @@ from prometheus_client.parser import text_string_to_metric_families
 from kpi_windows.definitions import DAY_MS, HOUR_MS
 from streams.cli import main
 from streams.config import load
-from streams.exposition import registry, scrape
+from streams.exposition import registry
 from streams.follower import Whole
 from streams.goals import GoalCollector
 from streams.settings import Settings
+from streams.written import scrape
 from tests.streams.visible import NOON_MS, order, page, served, whole_of, write_lines
 
 TEXT = """

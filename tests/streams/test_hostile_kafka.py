@@ -330,6 +330,32 @@ def test_the_future_moved_no_watermark_and_the_worker_never_stopped(outcome: Out
     assert "a fresh one" not in product.logs()
 
 
-def test_doctor_names_the_newest_dead_letter(outcome: Outcome) -> None:
+def test_doctor_tells_how_many_dead_letters_there_are_and_what_is_commonest(
+    outcome: Outcome,
+) -> None:
     said, _ = outcome.product.kpi("doctor", "--url", outcome.product.url)
-    assert "there are dead letters" in said
+    assert f"{len(BAD)} dead letters; most often (" in said
+
+
+def test_the_list_has_each_dead_letter_with_its_bytes(outcome: Outcome) -> None:
+    said, _ = outcome.product.kpi("dead-letters", "list", "--format", "json", "--limit", "1000")
+    listed = {(t["topic"], t["partition"], t["offset"]): t for t in map(json.loads, said.split())}
+    assert len(listed) == len(BAD)
+    for bad, place in zip(BAD, outcome.places, strict=True):
+        told = listed[bad.topic, *place]
+        assert told["outcome"] == bad.outcome
+        for name, raw in (("key", bad.key), ("value", bad.value)):
+            kept = told[f"{name}_base64"]
+            assert (kept if kept is None else base64.b64decode(kept)) == raw
+
+
+def test_nothing_that_a_letter_holds_reaches_the_terminal_as_it_is(outcome: Outcome) -> None:
+    for how in (["list", "--limit", "1000"], ["groups"], ["send", "--dry-run"]):
+        said, errors = outcome.product.kpi("dead-letters", *how)
+        assert all(each.isprintable() or each == "\n" for each in said + errors), how
+        assert len(said) < 60_000
+
+
+def test_none_of_them_is_sent_again_as_long_as_it_would_not_count(outcome: Outcome) -> None:
+    _, said = outcome.product.kpi("dead-letters", "send")
+    assert f"0 of {len(BAD)} dead letters sent" in said

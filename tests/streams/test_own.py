@@ -14,11 +14,12 @@ from kpi_windows.definitions import Measure
 from kpi_windows.kpi import Better, Unit
 from kpi_windows.thresholds import DEFAULTS
 from streams.config import ConfigError, Settings, load
-from streams.exposition import KpiCollector, registry, scrape
+from streams.exposition import KpiCollector, registry
 from streams.follower import Whole
 from streams.offline import compute
 from streams.own import kpis, measures, thresholds
 from streams.questions import Question, answer
+from streams.written import scrape
 
 SHOP = """\
 [measures.gift_orders]

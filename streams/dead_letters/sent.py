@@ -1,0 +1,151 @@
+"""The note of which letters were sent: a topic, written in one transaction with the events.
+
+Whoever opens it fences the one before, so that of two runs at a time only one sends; and what was
+interrupted is in Kafka whole, with its note, or not at all.  It must not know what letters say.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+from aiokafka import AIOKafkaProducer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.errors import KafkaError, MessageSizeTooLargeError, ProducerFenced
+
+from streams.changelog import read_to_end
+from streams.dead_letters.judging import Ready
+from streams.dead_letters.letters import partitions_of, unreachable
+from streams.fetches import Batch
+from streams.settings import Settings
+from streams.topics import (
+    CHANGELOG,
+    DAY_MS,
+    EMBEDDED,
+    LONGEST_RECORD,
+    Names,
+    RefusedError,
+    create_topics,
+)
+
+_REQUEST_TIMEOUT_MS = 30_000
+# A note outlives its letter, which is kept for 30 days.
+_CONFIG = {**CHANGELOG, "cleanup.policy": "compact,delete", "retention.ms": str(90 * DAY_MS)}
+
+
+def topic_of(settings: Settings) -> str:
+    """The topic of the notes: one partition."""
+    return f"{settings.app_id}-dead-letters-sent"
+
+
+async def sent_before(settings: Settings) -> set[str]:
+    """The ids of all letters that were sent again."""
+    topic = topic_of(settings)
+    found: set[str] = set()
+
+    def load(batch: Batch) -> None:
+        found.update(r.key.decode() for r in batch.records if r.key is not None)
+
+    try:
+        if await partitions_of(settings, topic):
+            await read_to_end(
+                settings.bootstrap_servers,
+                settings.kafka_options,
+                [TopicPartition(topic, 0)],
+                load,
+                trimmed=True,
+            )
+    except (TimeoutError, KafkaError, OSError) as error:
+        raise unreachable(settings, error) from error
+    return found
+
+
+class SentLog:
+    """The only writer of events out of dead letters; `async with` opens and closes it."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._topic = topic_of(settings)
+        self._inputs = Names.of(settings).inputs
+        self.sent: set[str] = set()
+        """Ids of letters that were sent, now or before."""
+        name = f"{settings.app_id}-dead-letters"
+        self._producer = AIOKafkaProducer(
+            bootstrap_servers=list(settings.bootstrap_servers),
+            client_id=name,
+            transactional_id=name,
+            transaction_timeout_ms=settings.transaction_timeout_ms,
+            request_timeout_ms=_REQUEST_TIMEOUT_MS,
+            max_request_size=LONGEST_RECORD,
+            **settings.kafka_options,
+        )
+
+    async def __aenter__(self) -> SentLog:
+        settings = self._settings
+        try:
+            await self._ensure()
+            await self._producer.start()  # what another run had not committed ends here
+            if not self._producer._txn_manager.has_pid():
+                raise RuntimeError("dead letters: no producer id, another run is not fenced")
+        except (TimeoutError, KafkaError, OSError) as error:
+            await self._producer.stop()
+            raise unreachable(settings, error) from error
+        self.sent = await sent_before(settings)
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        try:
+            await self._producer.stop()
+        except KafkaError:
+            pass  # what wasn't committed is aborted by the broker, or by the next run
+
+    async def write(self, events: Sequence[tuple[str, Ready]], now_ms: int) -> None:
+        """Events, each with its letter's id, and the notes of them, or nothing of it.
+
+        Raises RefusedError when another run has taken over, and UnreachableError.
+        """
+        producer = self._producer
+        try:
+            await producer.begin_transaction()
+            sending = []
+            for letter_id, event in events:
+                to = {"topic": self._inputs[event.topic], "partition": event.partition}
+                sending.append(await producer.send(value=event.value, key=event.key, **to))
+                note = {"topic": event.topic, "partition": event.partition, "sent_ms": now_ms}
+                value = msgspec.json.encode(note)
+                key = letter_id.encode()
+                sending.append(await producer.send(self._topic, value, key=key, partition=0))
+            await asyncio.gather(*sending)
+            await producer.commit_transaction()
+        except ProducerFenced as error:
+            raise RefusedError(
+                "another run of `kpi dead-letters` sends now: nothing of this transaction was sent"
+            ) from error
+        except MessageSizeTooLargeError as error:
+            raise RefusedError(
+                "an event is larger than its topic takes: raise its max.message.bytes, or leave "
+                f"it out by --topic, --reason and --since ({error})"
+            ) from error
+        except (TimeoutError, KafkaError, OSError) as error:
+            raise unreachable(self._settings, error) from error
+        self.sent.update(letter_id for letter_id, _ in events)
+
+    async def _ensure(self) -> None:
+        settings, topic = self._settings, self._topic
+        admin: Any = AIOKafkaAdminClient(
+            bootstrap_servers=list(settings.bootstrap_servers), **settings.kafka_options
+        )
+        try:
+            await admin.start()
+            found = await admin.describe_topics()
+            if topic in {each["topic"] for each in found if each["partitions"]}:
+                return
+            cluster = await admin.describe_cluster()
+            if cluster["cluster_id"].startswith(EMBEDDED):
+                await admin.describe_topics([topic])  # it makes what it is asked about
+            else:
+                await create_topics(admin, {topic: _CONFIG}, 1, min(3, len(cluster["brokers"])))
+        finally:
+            await admin.close()
