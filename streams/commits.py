@@ -30,6 +30,8 @@ log = logging.getLogger(__name__)
 _BATCH_BYTES = 900 << 10  # under the broker's usual limit of 1 MB for a batch
 _REQUEST_TIMEOUT_MS = 30_000
 _LONG_S = 0.5
+_FAR_BEHIND = 50_000  # events of a partition
+_INTERVALS_WHEN_FAR = 3.5  # and a half, so that the fourth is due
 _LONGEST_KEY = 64 << 10  # of a dead letter
 
 CommitHook: TypeAlias = Callable[[int, Cut, Any], None]
@@ -140,16 +142,26 @@ class Commits:
         self._hooks = hooks
 
     def begin(self) -> None:
-        """Once an interval; a partition whose last commit is still under way waits its turn."""
+        """Once an interval; a partition whose last commit is still under way waits its turn.
+
+        So does one that is far behind, for some intervals: nobody sees now what it takes in, and
+        what changes again and again until then is written once.
+        """
         app = self._app
         if app.rebalancing or app.failed is not None or app.draining:
             return
         app.store.rewind_stalled()
-        self._begin_idle()
+        recently = time.monotonic() - _INTERVALS_WHEN_FAR * app.conf.broker_commit_interval
+        self._begin_idle(
+            lambda held: (
+                held.commit_began_s <= recently or sum(held.stats.lag.values()) <= _FAR_BEHIND
+            )
+        )
 
-    def _begin_idle(self) -> None:
+    def _begin_idle(self, is_due: Callable[[Any], bool] = lambda _: True) -> None:
         for held in list(self._app.store.held.values()):
-            if held.settled and (held.commit is None or held.commit.done()):
+            idle = held.commit is None or held.commit.done()
+            if held.settled and idle and is_due(held):
                 held.commit = asyncio.ensure_future(self._commit(held))
                 held.commit_began_s = time.monotonic()
 
