@@ -12,6 +12,7 @@ import urllib.request
 from collections.abc import AsyncIterator, Iterator
 
 from streams.doctor.findings import BAD, GOOD, NOTE, Finding, ok
+from streams.doctor.intake import intake
 from streams.doctor.progress import progress
 from streams.doctor.topics import dead_letters, kept, topics
 from streams.settings import ConfigError, Settings
@@ -32,7 +33,7 @@ async def examine(settings: Settings) -> AsyncIterator[Finding]:
         for check in (kept, progress, dead_letters):
             async for finding in check(settings):
                 yield finding
-    for finding in await asyncio.to_thread(lambda: list(_exporter(settings))):
+    for finding in await asyncio.to_thread(lambda: [*_exporter(settings), *intake(settings)]):
         yield finding
 
 

@@ -9,9 +9,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
+import msgspec
+
 from kpi_windows.decoding import Rejected, decode
 from kpi_windows.definitions import Definitions
-from kpi_windows.events import Clock, Event, key_of
+from kpi_windows.events import Clock, Event, Id, key_of
 from kpi_windows.routes import uncountable
 from streams.intake.ids import with_id
 
@@ -43,7 +45,7 @@ def judge(
     key it is refused, since it would count twice when it is sent twice.
     """
     return [
-        _rejected(value, event.reason)
+        _rejected(value, event.reason, _id_in(value))
         if isinstance(event, Rejected)
         else _judged(
             value, event, definitions, now_ms, f"{request_key}:{place}" if request_key else None
@@ -52,7 +54,22 @@ def judge(
     ]
 
 
-def _rejected(value: bytes, reason: str, event_id: str | None = None) -> Judged:
+class _Named(msgspec.Struct):
+    event_id: Id
+
+
+_NAMED = msgspec.json.Decoder(_Named)
+
+
+def _id_in(value: bytes) -> str | None:
+    """The id of what is no event, as far as it has one: its sender looks for it."""
+    try:
+        return _NAMED.decode(value).event_id
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return None
+
+
+def _rejected(value: bytes, reason: str, event_id: str | None) -> Judged:
     return Judged(value, b"", "", event_id, reason)
 
 

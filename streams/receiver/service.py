@@ -38,6 +38,8 @@ class Service:
     ) -> None:
         told = settings.intake
         self.settings = settings
+        self.topics = settings.topics
+        """Kafka's name of each topic that the shop uses."""
         self.limits = Limits(told.max_body, told.max_events, told.body_timeout_ms / 1_000)
         self.tokens = Tokens(told.tokens, told.rate, told.burst, now_s)
         self.reception = Reception(settings.definitions, writer, Memory(told.remembered), now_ms)
@@ -50,9 +52,9 @@ class Service:
         """Raises RefusedRequest unless the shop uses the topic."""
         if topic not in TOPICS:
             raise RefusedRequest(
-                404, f"there is no topic {topic!r}", nearest(topic, tuple(self.settings.topics))
+                404, f"there is no topic {topic!r}", nearest(topic, tuple(self.topics))
             )
-        if topic not in self.settings.topics:
+        if topic not in self.topics:
             raise RefusedRequest(
                 404,
                 f"topic {topic!r} is switched off",

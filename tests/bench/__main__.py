@@ -12,7 +12,8 @@ from dataclasses import asdict, fields, replace
 from pathlib import Path
 from typing import Any
 
-from tests.bench import clickstream, fresh, report, worker
+from kpi_windows.events import TOPICS
+from tests.bench import clickstream, fresh, posts, report, worker
 from tests.bench.processes import REPOSITORY, measured
 from tests.bench.sizes import CLICKS, PARTITIONS, PLAIN, Sizes
 from tests.kafka.broker import KafkaBroker, why_not
@@ -26,6 +27,7 @@ _QUICK = Sizes(
     fresh_rate=2_000,
     fresh_seconds=10,
     group_events=20_000,
+    posts=2_000,
 )
 
 
@@ -147,6 +149,14 @@ class Bench:
             "warm": found["warm_cpu_s"]["median"],
         }
 
+    def intake(self) -> None:
+        """Events over HTTP, on a broker of their own."""
+        say(f"{self.sizes.posts:,} posts to the intake")
+        with KafkaBroker() as broker:
+            broker.create_topics(TOPICS, partitions=PARTITIONS)
+            found = posts.measure(broker.bootstrap, self.folder / "intake", self.sizes.posts)
+        self.result["intake"] = found
+
     def profile(self) -> str:
         """One worker, warm page cache, under the sampler."""
         with KafkaBroker() as broker:
@@ -181,7 +191,9 @@ def arguments() -> argparse.Namespace:
         flag = "--" + each.name.replace("_", "-")
         parser.add_argument(flag, type=type(each.default), help=f"[{each.default:,}]")
     parser.add_argument(
-        "--only", choices=("speed", "fresh"), help="leave the other half out, and its keys"
+        "--only",
+        choices=("speed", "fresh", "intake"),
+        help="leave the other parts out, and their keys",
     )
     parser.add_argument(
         "--profile", action="store_true", help="only say where the worker's time goes"
@@ -204,15 +216,18 @@ def main() -> None:
         if told.profile:
             print(bench.profile())
             return
-        if told.only != "fresh":
-            bench.speed()
-        if told.only != "speed":
-            bench.fresh()
-        bench.groups()
-        bench.scrapes()
+        for part in ("speed", "fresh", "intake"):
+            if told.only in (None, part):
+                getattr(bench, part)()
+        if told.only != "intake":
+            bench.groups()
+            bench.scrapes()
     report.write(told.json, bench.result)
     print(report.table(bench.result))
-    print(report.groups_table(bench.result["groups"]))
+    if "groups" in bench.result:
+        print(report.groups_table(bench.result["groups"]))
+    if "intake" in bench.result:
+        print(report.intake_table(bench.result["intake"]))
     say(f"all numbers: {told.json}")
 
 

@@ -140,6 +140,27 @@ def groups_table(told: Mapping[str, Any]) -> str:
     return "\n".join(lines)
 
 
+def intake_table(told: Mapping[str, Any]) -> str:
+    """What a post costs, beside the bare producer."""
+    lines = [
+        "",
+        "events over HTTP, acknowledged by Kafka (the client takes CPU time too, and isn't counted)",
+        f"{'':24}{'posts/s':>10}{'events/s':>12}{'events per CPU second':>24}{'ratio':>9}",
+    ]
+    for words, key, ratio in (
+        ("one event a post", "one", told["one_ratio"]),
+        ("a hundred events a post", "hundred", told["hundred_ratio"]),
+        ("the bare producer", "bare", 1.0),
+    ):
+        one = told[key]
+        posts = f"{one['posts'] / one['wall_s']:,.0f}" if "posts" in one else ""
+        lines.append(
+            f"{words:24}{posts:>10}{one['events'] / one['wall_s']:>12,.0f}"
+            f"{one['events'] / one['cpu_s']:>24,.0f}{ratio:>9.1%}"
+        )
+    return "\n".join(lines)
+
+
 def profile_table(sampled: Mapping[str, Mapping[str, float]], round_: Round) -> str:
     """Where the worker's CPU time went, by part and by function."""
     events = round_["events"]

@@ -13,7 +13,7 @@ import yaml
 from streams.cli import main
 from streams.config import load
 from streams.probe import well
-from streams.settings import BY_VARIABLE, Exporter, Worker
+from streams.settings import BY_VARIABLE, Exporter, Intake, Worker
 from tests.streams.generate.names import MADE, ROOT
 from tests.streams.visible import served, small_shop, whole_of
 
@@ -26,9 +26,10 @@ DOCKERFILE = (ROOT / "Dockerfile").read_text("utf-8")
 def test_all_parts_are_there() -> None:
     assert SERVICES.keys() == {
         "kafka", "topics", "worker-1", "worker-2", "exporter", "prometheus", "alertmanager",
-        "grafana", "shop",
+        "grafana", "shop", "intake",
     }  # fmt: skip
-    assert [name for name, one in SERVICES.items() if "profiles" in one] == ["shop"]
+    on_demand = {name: one["profiles"] for name, one in SERVICES.items() if "profiles" in one}
+    assert on_demand == {"shop": ["shop"], "intake": ["intake"]}
 
 
 @pytest.mark.parametrize("name", SERVICES)
@@ -79,6 +80,13 @@ def test_prometheus_asks_the_ports_on_which_ours_listen() -> None:
     targets = [t for job in jobs for one in job["static_configs"] for t in one["targets"]]
     ports = {"exporter": Exporter().port, "worker-1": Worker().port, "worker-2": Worker().port}
     assert {f"{name}:{port}" for name, port in ports.items()} <= set(targets)
+
+
+def test_the_intake_listens_where_its_probe_and_its_port_are() -> None:
+    one = SERVICES["intake"]
+    port = Intake().port
+    assert one["ports"] == [f"127.0.0.1:{port}:{port}"]
+    assert one["healthcheck"]["test"][-1] == f"http://127.0.0.1:{port}/healthz"
 
 
 def test_grafana_finds_what_is_mounted() -> None:

@@ -72,6 +72,7 @@ def test_a_bad_event_costs_its_neighbours_nothing_and_is_told_what_was_expected(
         assert mixed.status == 207
         assert mixed.statuses == ["accepted", "rejected", "rejected", "accepted"]
         assert "$.visitor_id" in mixed.told["events"][1]["reason"]
+        assert [each.get("event_id") for each in mixed.told["events"]] == ["1", "2", None, "3"]
         assert bad.status == 422
         assert "page_viewed" in bad.told["events"][0]["reason"]
         assert len(desk.shelf.messages) == 2
