@@ -15,6 +15,8 @@ from streams.cli.feed_command import producer_options, report, time_ms
 from streams.settings import Settings
 from streams.units import HOUR_MS
 
+_FOR_EVER_MS = 1 << 62
+
 
 @click.command(
     "simulate",
@@ -23,6 +25,7 @@ from streams.units import HOUR_MS
         "kpi simulate --hours 24 --seed 7 --truth truth.json > events.jsonl",
         "kpi simulate --live --rate 100 --to-kafka       100 events a second, for ever",
         "kpi simulate --hours 1 | kpi compute - --kpi visits",
+        "kpi simulate --live --to-kafka --breaks 2m --mended 2h    a checkout that fails",
     ),
 )
 @config_options("bootstrap_servers", "app_id")
@@ -37,6 +40,10 @@ from streams.units import HOUR_MS
 @click.option("--late-by", type=DURATION, help="How late at most [5m].")
 @click.option("--too-late", type=float, help="Share that arrives too late to count [0].")
 @click.option("--duplicates", type=float, help="Share that is sent twice [0.01].")
+@click.option("--breaks", type=DURATION, help="So long after the start no checkout works [never].")
+@click.option(
+    "--mended", type=DURATION, help="With --breaks: so long after the start it does again."
+)
 @click.option("--truth", type=click.Path(path_type=Path), help="Write what is true, as JSON.")
 @click.option("--to-kafka", is_flag=True, help="Send to Kafka instead of printing lines.")
 def command(settings: Settings, to_kafka: bool, **told: Any) -> None:
@@ -83,13 +90,14 @@ def options_of(settings: Settings, told: dict[str, Any]) -> Any:
     start_ms = time_ms(settings, told["start"])
     if start_ms is None:
         start_ms = _now_ms() - (0 if live else int(hours * HOUR_MS))
-    shop = {
+    shop: dict[str, Any] = {
         "events_per_second": told["rate"],
         "visits_per_hour": told["visits"],
         "late": told["late"],
         "late_by_ms": told["late_by"],
         "too_late": told["too_late"],
         "duplicates": told["duplicates"],
+        "broken_ms": _broken_ms(start_ms, told["breaks"], told["mended"]),
     }
     try:
         chosen = ShopOptions(**{name: value for name, value in shop.items() if value is not None})
@@ -104,3 +112,14 @@ def options_of(settings: Settings, told: dict[str, Any]) -> Any:
         speed=told["speed"],
         truth_file=told["truth"],
     )
+
+
+def _broken_ms(start_ms: int, breaks_ms: int | None, mended_ms: int | None) -> Any:
+    """From when until when the checkout is broken; absent: it isn't."""
+    if breaks_ms is None:
+        if mended_ms is not None:
+            raise click.UsageError("--mended needs --breaks: when does the checkout break?")
+        return None
+    if mended_ms is not None and mended_ms <= breaks_ms:
+        raise click.UsageError("--mended must be later than --breaks")
+    return start_ms + breaks_ms, _FOR_EVER_MS if mended_ms is None else start_ms + mended_ms

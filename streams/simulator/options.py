@@ -47,6 +47,8 @@ class ShopOptions:
     """The share of events that are sent twice, with the same `event_id`."""
     bots: float = 0.005
     """The share of visits by machines that say so (`is_bot`)."""
+    broken_ms: tuple[int, int] | None = None
+    """From when until when the checkout is broken: no one who starts it gets to an order."""
     topics: Collection[str] | None = None
     """Only what is sent to these; absent: to all eight."""
     clickstream_only: bool = False
@@ -69,6 +71,10 @@ class ShopOptions:
             raise ValueError("visits_per_hour, events_per_second: expected more than 0")
         if self.visitors < 1:
             raise ValueError("visitors: expected at least 1")
+
+    def is_broken(self, at_ms: int) -> bool:
+        """Whether the checkout fails at a time."""
+        return self.broken_ms is not None and self.broken_ms[0] <= at_ms < self.broken_ms[1]
 
     @property
     def hourly_visits(self) -> float:

@@ -251,6 +251,9 @@ def _checks_out(stage: Stage, seen: Visit, basket: Basket) -> Generator[Moment, 
     if stage.draw() > 0.78:
         return False
     seen.waits(stage, 45_000)
+    if stage.options.is_broken(seen.at):
+        truth.count("checkouts_failed", seen.at)
+        return False
     yield from online_order(stage, basket, seen.at)
     seen.waits(stage, 3_000)
     yield view(stage, seen, "thanks")

@@ -70,6 +70,8 @@ def test_version_names_what_it_stands_on() -> None:
         (["query", "visits", "--where", "device"], "--where: expected label=value"),
         (["simulate"], "how long?"),
         (["simulate", "--hours", "1", "--late", "7"], "expected a share of 0..1"),
+        (["simulate", "--hours", "1", "--mended", "5m"], "--mended needs --breaks"),
+        (["simulate", "--hours", "1", "--breaks", "5m", "--mended", "2m"], "must be later"),
         (["feed", "-", "--topic", "clicks"], "is not one of"),
     ],
 )

@@ -178,6 +178,25 @@ def test_tickets_are_opened_first_and_counted(
     assert {"ticket_held", "ticket_escalated", "ticket_rated", "ticket_reassigned"} <= set(types)
 
 
+def test_nobody_orders_on_the_site_while_the_checkout_is_broken_and_they_do_before_and_after() -> (
+    None
+):
+    broken = (START + 12 * HOUR, START + 16 * HOUR)
+    made = Shop(5, ShopOptions(broken_ms=broken))
+    messages = list(made.events(START, START + DAY))
+    events = [(m.at_ms, json.loads(m.value)) for m in messages if m.topic in ("carts", "orders")]
+
+    def hours(kind: str, key: str) -> Counter[int]:
+        return Counter((at - START) // HOUR for at, e in events if e["type"] == kind and e.get(key))
+
+    checkouts = hours("checkout_started", "visitor_id")
+    orders = hours("order_completed", "visitor_id")
+    assert all(checkouts[hour] and not orders[hour] for hour in range(12, 16))
+    assert all(orders[hour] for hour in (10, 11, 16, 17))
+    failed = made.truth.total["checkouts_failed"]
+    assert 0 < failed < sum(checkouts[hour] for hour in range(12, 16))
+
+
 def test_days_sum_to_the_total(shop: tuple[Shop, list[Message]]) -> None:
     told = shop[0].truth.as_json()
     summed: Counter[str] = Counter()

@@ -20,6 +20,8 @@ from typing import Any, TypeVar
 import pytest
 import yaml
 
+from streams.generate.processor_alerts import EXPORTER, WORKER
+
 T = TypeVar("T")
 PATIENCE_S = 150.0
 PROMETHEUS = shutil.which("prometheus")
@@ -80,14 +82,15 @@ def _running(command: list[str], log: Path) -> Iterator[None]:
 
 @contextmanager
 def prometheus(
-    folder: Path, exporter: str, every: str, alertmanager: str = "127.0.0.1:1"
+    folder: Path, exporter: str, worker: str, alertmanager: str, every: str
 ) -> Iterator[str]:
-    """Scrapes an exporter (`host:port`) as exporter and as worker; its own address."""
+    """Scrapes an exporter and a worker (`host:port`); its own address."""
     file = folder / "prometheus/prometheus.yml"
     told = yaml.safe_load(file.read_text("utf-8"))
     port = free_port()
+    targets = {EXPORTER: exporter, WORKER: worker}
     for job in told["scrape_configs"]:
-        target = exporter if job["job_name"].startswith("kpi-") else f"127.0.0.1:{port}"
+        target = targets.get(job["job_name"], f"127.0.0.1:{port}")
         job["static_configs"] = [{"targets": [target]}]
         job.pop("scrape_timeout", None)
     told["global"] = {
