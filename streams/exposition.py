@@ -140,7 +140,8 @@ class KpiCollector(Collector):
                 ]
                 texts = _texts(labels, values)
                 for each in self._families[kpi.id]:
-                    if each.definition == definition and each.labels == labels:
+                    is_asked = each.definition == definition and each.labels == labels
+                    if is_asked and each.part in ("value", *_PARTS):  # not a table's column
                         yield from _kpi_family(each, values, texts)
 
     def _table(self, kpi: Kpi) -> Iterator[One]:

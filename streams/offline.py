@@ -23,9 +23,9 @@ from kpi_windows.engine import DeadLetter, Record, Shard
 from kpi_windows.events import EARLIEST_MS, LATEST_MS, TOPICS, Time, to_ms
 from kpi_windows.view import View
 
-_CHUNK = 5_000
+CHUNK = 5_000
 """Lines between two cuts; what is final is folded then, so that disorder costs little."""
-_FILE = 1 << 40
+FILE = 1 << 40
 """A record's offset is the file's number times this, plus the line's number."""
 _SHOWN = 5
 
@@ -70,7 +70,7 @@ class Report:
         """A line that doesn't count."""
         self.outcomes[outcome] += 1
         if len(self.letters) < _SHOWN:
-            number, line = divmod(offset, _FILE)
+            number, line = divmod(offset, FILE)
             self.letters.append(f"{self.files[number]}:{line}: {outcome}: {reason}")
 
     def words(self) -> str:
@@ -98,13 +98,13 @@ def compute(
     latest_ms = -1
     for chunk in _chunks(_merged(files, known)):
         for topic, lines in chunk.items():
-            _ingest(shard, topic, lines, report)
+            ingest(shard, topic, lines, report)
             if topic in TOPICS:
                 latest_ms = max(latest_ms, *(line.order_ms for line in lines))
         if absent:
             _pass_over(shard, absent, definitions)
         _cut(shard, view, report)
-    _end(shard, latest_ms)
+    end(shard, latest_ms)
     _cut(shard, view, report)
     for outcomes in (c for t, c in shard.counts().items() if t in TOPICS):
         if outcomes.get("duplicate"):
@@ -112,7 +112,8 @@ def compute(
     return view, report
 
 
-def _ingest(shard: Shard, topic: str, lines: list[Line], report: Report) -> None:
+def ingest(shard: Shard, topic: str, lines: list[Line], report: Report) -> None:
+    """Lines of one topic into the shard; without a topic they are buried."""
     report.lines += len(lines)
     if topic in TOPICS:
         shard.ingest(topic, [Record(line.offset, -1, None, line.value) for line in lines])
@@ -126,8 +127,8 @@ def _pass_over(shard: Shard, absent: set[str], definitions: Definitions) -> None
     shard.tick(definitions.idle_ms, absent, dict.fromkeys(absent, 0))
 
 
-def _end(shard: Shard, latest_ms: int) -> None:
-    """Brings time to the latest event: nothing more comes."""
+def end(shard: Shard, latest_ms: int) -> None:
+    """Brings time to here: nothing older comes."""
     if latest_ms < 0:
         return
     clock = msgspec.json.encode({"type": "clock", "timestamp": latest_ms})
@@ -179,12 +180,13 @@ def _lines(number: int, file: str | Path, known: dict[str, str]) -> Iterator[Lin
             value = value.rstrip(b"\r\n")
             if not value.strip():
                 continue
-            topic, at_ms = _head(value, known)
+            topic, at_ms = place_of(value, known)
             latest_ms = max(latest_ms, at_ms)
-            yield Line(latest_ms, number * _FILE + count, topic, value)
+            yield Line(latest_ms, number * FILE + count, topic, value)
 
 
-def _head(value: bytes, known: dict[str, str]) -> tuple[str, int]:
+def place_of(value: bytes, known: dict[str, str]) -> tuple[str, int]:
+    """A line's topic (`NOWHERE` without one) and time (0 without one that can be)."""
     try:
         head = _decode_head(value)
         at_ms = to_ms(head.timestamp)
@@ -223,8 +225,13 @@ def _chunks(lines: Iterator[Line]) -> Iterator[dict[str, list[Line]]]:
 
     Order among topics is free: time comes no further than the topic that is furthest behind.
     """
-    while chunk := list(islice(lines, _CHUNK)):
-        by_topic: dict[str, list[Line]] = {}
-        for line in chunk:
-            by_topic.setdefault(line.topic, []).append(line)
-        yield by_topic
+    while chunk := list(islice(lines, CHUNK)):
+        yield by_topic(chunk)
+
+
+def by_topic(lines: Sequence[Line]) -> dict[str, list[Line]]:
+    """Lines of each topic, in order."""
+    told: dict[str, list[Line]] = {}
+    for line in lines:
+        told.setdefault(line.topic, []).append(line)
+    return told

@@ -52,6 +52,19 @@ class Written(GaugeMetricFamily):
         self.lines = "".join(lines).encode()
 
 
+def lines_of(metric: Metric) -> bytes:
+    """The lines of a gauge's samples, as they are scraped."""
+    if isinstance(metric, Written):
+        return metric.lines
+    lines = _encoded(metric, choose_encoder("")[0]).split(b"\n")
+    return b"".join(line + b"\n" for line in lines if line and not line.startswith(b"#"))
+
+
+def head_of(metric: Metric) -> bytes:
+    """What stands above a gauge's lines in OpenMetrics."""
+    return _head(metric.name, metric.documentation, "application/openmetrics-text")
+
+
 class _Only:
     """A registry of one family."""
 

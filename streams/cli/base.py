@@ -32,6 +32,7 @@ COMMANDS = {
     "query": "a KPI out of a running exporter",
     "compute": "a KPI out of files, without Kafka",
     "dead-letters": "events that didn't count: list, group, mend, send again",
+    "backfill": "past events into Prometheus, as if it had been there",
     "kpis": "the KPIs, and what each means",
     "generate": "dashboards, rules and configuration for Grafana, Prometheus, Alertmanager",
     "reference": "",
@@ -95,7 +96,7 @@ class Commands(click.Group):
 _PLAIN = frozenset(
     "ConfigError RefusedError UnreachableError MappingError SourceError SendError QuestionError "
     "UnknownNameError DefinitionsChanged PortTakenError TooLargeError "
-    "BrokenWriterError".split()
+    "BrokenWriterError BackfillError BlockError".split()
 )
 """Errors whose message is for people; by name, so that no module is loaded for it."""
 

@@ -14,6 +14,8 @@ from streams.settings import Alerting, Settings
 
 _SOURCE = "streams/generate/services.py or [alerting] in your shop.toml"
 RECEIVER = "shop"
+TARGET = "exporter:9464"
+"""Where Prometheus finds the exporter."""
 
 
 def texts(settings: Settings) -> Iterator[tuple[str, str]]:
@@ -38,7 +40,7 @@ def _prometheus() -> dict[str, Any]:
         "rule_files": ["rules/*.yml"],
         "alerting": {"alertmanagers": [{"static_configs": [{"targets": ["alertmanager:9093"]}]}]},
         "scrape_configs": [
-            job(EXPORTER, "exporter:9464", scrape_timeout="14s"),  # all KPIs, on a busy machine
+            job(EXPORTER, TARGET, scrape_timeout="14s"),  # all KPIs, on a busy machine
             job(WORKER, "worker-1:9465", "worker-2:9465"),
             job("prometheus", "127.0.0.1:9090"),
         ],

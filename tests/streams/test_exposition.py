@@ -245,3 +245,23 @@ def _page(made: CollectorRegistry) -> list[bytes]:
     page, _ = scrape(made)
     lines = page.splitlines()
     return [line for line in lines if line.startswith(b"kpi_") and b"collect_seconds" not in line]
+
+
+def test_a_table_of_one_label_is_told_once_and_with_its_own_numbers(tmp_path: Path) -> None:
+    """Its columns have the label that the breakdown of the same KPI has."""
+    events = [page(f"v{n}", NOON_MS, page=f"/{n % 2}") for n in range(4)]
+    events += [
+        {
+            "topic": "tickets",
+            "type": "ticket_opened",
+            "ticket_id": f"t{n}",
+            "visitor_id": f"v{n}",
+            "timestamp": NOON_MS + 1_000,
+        }
+        for n in range(4)
+    ]
+    told = samples(whole_of(tmp_path, events)[0])
+    name = "kpi_pages_before_contact_table"
+    for shown in ("/0", "/1"):
+        assert told[key(f"{name}_contacts", window="day", page=shown)] == 2
+        assert told[key(f"{name}_share_ratio", window="day", page=shown)] == 0.5

@@ -122,9 +122,22 @@ def alertmanager(folder: Path) -> Iterator[str]:
         yield where
 
 
-def ask(url: str, expr: str) -> list[dict[str, Any]]:
-    """The result of an instant query."""
-    body = urllib.parse.urlencode({"query": expr}).encode()
+@contextmanager
+def serving(data: Path, config: Path) -> Iterator[str]:
+    """Prometheus on a folder of blocks, whatever their age; its own address."""
+    port = free_port()
+    command = [str(PROMETHEUS), f"--config.file={config}", f"--storage.tsdb.path={data}"]
+    command += ["--storage.tsdb.retention.time=100y", f"--web.listen-address=127.0.0.1:{port}"]
+    with _running(command, config.with_suffix(".log")):
+        url = f"http://127.0.0.1:{port}"
+        until(lambda: answers(f"{url}/-/ready"), "Prometheus is ready")
+        yield url
+
+
+def ask(url: str, expr: str, at_ms: int | None = None) -> list[dict[str, Any]]:
+    """The result of an instant query, now or at a time."""
+    told = {"query": expr} | ({} if at_ms is None else {"time": str(at_ms / 1_000)})
+    body = urllib.parse.urlencode(told).encode()
     with urllib.request.urlopen(f"{url}/api/v1/query", body, timeout=20) as reply:
         result: list[dict[str, Any]] = json.load(reply)["data"]["result"]
         return result
