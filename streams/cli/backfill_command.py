@@ -9,6 +9,7 @@ from pathlib import Path
 
 import click
 
+from kpi_windows.definitions import MINUTE_MS
 from streams.cli.base import DURATION, TIME, config_options, examples
 from streams.cli.feed_command import report, time_ms
 from streams.settings import Settings
@@ -76,7 +77,7 @@ def command(
     from streams.generate.services import TARGET
     from streams.past import survey
 
-    if step < backfill.MINUTE_MS or step % backfill.MINUTE_MS:
+    if step < MINUTE_MS or step % MINUTE_MS:
         raise click.UsageError("--step: expected whole minutes, as 5m: windows end at minutes")
     gc.set_threshold(200_000, 20, 100)  # as in a worker: a quarter of the time
     options = backfill.BackfillOptions(

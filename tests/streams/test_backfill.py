@@ -130,9 +130,6 @@ def test_history_and_live_agree_to_the_last_digit_at_equal_watermarks(tmp_path: 
             drive.run()
             assert drive.view.watermark_ms == at_ms
             live = scraped(whole)
-                    k[0].startswith("kpi_pages_before_contact_table")
-                ):
-                    print(at_ms, k, told[at_ms].get(k), live.get(k))
             assert told[at_ms] == live
             assert len(live) > 1_500
             assert any(name == "kpi_goal_value" for name, _ in live)
