@@ -38,7 +38,7 @@ EVENTS: dict[str, str] = {
     "category": f"`page_viewed` with a `category`; {_VISITOR_ORDER}",
     "click": "`link_clicked`",
     "chat": "`chat_opened`",
-    "cart": f"`product_added`, `product_removed`, `checkout_started`; {_VISITOR_ORDER}",
+    "cart": f"`product_added`, `product_removed` or `cart_updated`, `checkout_started`; {_VISITOR_ORDER}",
     "contact_page": "`page_viewed`; `ticket_opened` with a `visitor_id`",
     "order": "`order_completed`, `order_refunded`, `order_cancelled`",
     "line": "`order_completed`, `order_refunded`, `order_cancelled`",

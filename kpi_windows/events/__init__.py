@@ -31,6 +31,7 @@ from kpi_windows.events.base import (
 )
 from kpi_windows.events.carts import (
     CARTS,
+    CartUpdated,
     CheckoutStarted,
     ProductAdded,
     ProductRemoved,
@@ -118,6 +119,7 @@ __all__ = [
     "AdsReported",
     "AffiliateClicked",
     "AffiliateSold",
+    "CartUpdated",
     "ChatOpened",
     "CheckoutStarted",
     "Clock",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from kpi_windows.events.base import Event, Id, Label, Quantity
+from kpi_windows.events.base import Count, Event, Id, Label, Quantity
 from kpi_windows.events.clickstream import OfVisitor
 
 
@@ -34,8 +34,22 @@ class ProductRemoved(_OfCart, frozen=True, kw_only=True, gc=False, tag="product_
     currency: Label | None = None
 
 
+class CartUpdated(_OfCart, frozen=True, kw_only=True, gc=False, tag="cart_updated"):
+    """Snapshot: what is in the cart from this time on, for shops that tell a cart as a whole.
+
+    Use it or `product_added` and `product_removed`, not both for one cart.  At the same
+    millisecond an order comes first.
+    """
+
+    units: Count
+    """0: it was emptied; only units make a cart."""
+    value: Decimal = Decimal(0)
+    """Of all units together, before discounts."""
+    currency: Label | None = None
+
+
 class CheckoutStarted(_OfCart, frozen=True, kw_only=True, gc=False, tag="checkout_started"):
     """The checkout was opened; by itself it makes no cart."""
 
 
-CARTS: tuple[type[Event], ...] = (ProductAdded, ProductRemoved, CheckoutStarted)
+CARTS: tuple[type[Event], ...] = (ProductAdded, ProductRemoved, CartUpdated, CheckoutStarted)

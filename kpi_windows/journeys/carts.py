@@ -76,6 +76,15 @@ class Carts:
             self._cell(at_ms, device)[_CARTS] += sign
         return carts
 
+    def value_micros(self, carts: list[Cart], cart_id: str, at_ms: int) -> int | None:
+        """What a cart at hand is worth; None for one that isn't (any more)."""
+        found = (
+            cart.value_micros
+            for cart in carts
+            if cart.cart_id == cart_id and at_ms - cart.last_ms <= self._kept_ms
+        )
+        return next(found, None)
+
     def order(
         self, carts: list[Cart], cart_id: str, at_ms: int, value_micros: int, sign: int
     ) -> list[Cart]:

@@ -9,6 +9,7 @@ from typing import Any
 
 from kpi_windows.definitions import Definitions
 from kpi_windows.events import (
+    CartUpdated,
     ChatOpened,
     CheckoutStarted,
     Event,
@@ -33,6 +34,7 @@ from kpi_windows.journeys.visitor import (
     PAGE_VIEW,
     REMOVE,
     SHOWN,
+    UPDATED,
 )
 from kpi_windows.journeys.words import Known, join
 
@@ -70,6 +72,14 @@ def _cart_entry(kind: int, event: Any, definitions: Definitions) -> Entry:
     return _visit_entry(kind, "\x00cart", event, event.cart_id or "", value)
 
 
+def _snapshot_entry(event: CartUpdated, definitions: Definitions) -> Entry:
+    rate = definitions.rate_at(event.currency, event.timestamp)  # type: ignore[arg-type]
+    value = round(micros(event.value) * rate) if rate is not None else 0
+    return _visit_entry(
+        UPDATED, "\x00cart", event, event.cart_id or "", value, int(event.units > 0)
+    )
+
+
 def entry_of(event: Event, definitions: Definitions) -> Entry:
     """The entry of an event whose key is the visitor."""
     if isinstance(event, PageViewed):
@@ -87,5 +97,7 @@ def entry_of(event: Event, definitions: Definitions) -> Entry:
         return _cart_entry(ADD, event, definitions)
     if isinstance(event, ProductRemoved):
         return _cart_entry(REMOVE, event, definitions)
+    if isinstance(event, CartUpdated):
+        return _snapshot_entry(event, definitions)
     assert isinstance(event, CheckoutStarted)
     return _cart_entry(CHECKOUT, event, definitions)

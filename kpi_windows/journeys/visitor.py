@@ -36,7 +36,7 @@ from kpi_windows.journeys.words import Known, Labels, Seen, labels, page_type, r
 from kpi_windows.windows import Grid
 
 PAGE_VIEW, LINK, SHOWN, CHOSEN, OPENED_CHAT, BEAT, ADD, REMOVE, CHECKOUT = range(9)
-ORDERED, CONTACTED, FORGOTTEN = range(9, 12)
+ORDERED, CONTACTED, FORGOTTEN, UPDATED = range(9, 13)
 
 SEEN_PAGES = 200
 """Different pages (and categories) of one visit that are told apart; later ones only count as
@@ -135,7 +135,7 @@ class VisitorRules:
         Written for speed: it runs for every click, and `make bench` lives on it.
         """
         kind = entry[1]
-        if kind >= CONTACTED:
+        if kind >= CONTACTED and kind != UPDATED:
             if kind == CONTACTED:
                 self._step_contact(state, entry, sign)
             else:
@@ -289,7 +289,20 @@ class VisitorRules:
         """A heartbeat only lengthens the visit."""
 
     def _step_cart(self, state: VisitorState, entry: Entry, sign: int) -> None:
-        if entry[1] == ADD and not state.marks & _CART:
+        change = (0, entry[5], -entry[5], 0)[entry[1] - BEAT]
+        self._touch_cart(state, entry, change, entry[1] == ADD, sign)
+
+    def _step_cart_updated(self, state: VisitorState, entry: Entry, sign: int) -> None:
+        """Of a cart at hand only one that is worth more now was added to."""
+        before = self._carts.value_micros(state.carts, entry[4], entry[0])
+        change = entry[5] - (before or 0)
+        adds = bool(entry[6]) and (before is None or change > 0)
+        self._touch_cart(state, entry, change, adds, sign)
+
+    def _touch_cart(
+        self, state: VisitorState, entry: Entry, change: int, adds: bool, sign: int
+    ) -> None:
+        if adds and not state.marks & _CART:
             state.marks |= _CART
             cell = self._cell(state)
             cell[_WITH_CART] += sign
@@ -301,10 +314,9 @@ class VisitorRules:
             cell[0] += sign
             if state.marks & _ORDER:
                 cell[1] += sign
-        change = (0, entry[5], -entry[5], 0)[entry[1] - BEAT]
         device = _labels_of[entry[3]][0][3]
         state.carts = self._carts.touch(
-            state.carts, entry[4], entry[0], device, change, entry[1] == ADD, sign
+            state.carts, entry[4], entry[0], device, change, adds, sign
         )
 
     def _step_order(self, state: VisitorState, entry: Entry, sign: int) -> None:
@@ -334,6 +346,7 @@ class VisitorRules:
         REMOVE: _step_cart,
         CHECKOUT: _step_cart,
         ORDERED: _step_order,
+        UPDATED: _step_cart_updated,
     }
 
     def _step_contact(self, state: VisitorState, entry: Entry, sign: int) -> None:

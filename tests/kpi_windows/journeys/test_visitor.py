@@ -27,7 +27,7 @@ def event(type_: str, at: float, **fields: Any) -> Entry:
 
     topic = (
         "carts"
-        if type_ in ("product_added", "product_removed", "checkout_started")
+        if type_ in ("product_added", "product_removed", "cart_updated", "checkout_started")
         else "clickstream"
     )
     raw = {"type": type_, "timestamp": T0 + int(at * MINUTE_MS), "visitor_id": "v", **fields}
@@ -192,6 +192,63 @@ def test_carts_with_names_are_told_apart() -> None:
         1,
         1,
     )
+
+
+def test_a_cart_told_as_a_whole_is_worth_its_latest_snapshot() -> None:
+    def told(at: float, units: int, value: int, **fields: Any) -> Entry:
+        return event("cart_updated", at, units=units, value=value, **fields)
+
+    story = Story(told(0, 2, 30), told(10, 1, 12), watermark=70)
+    assert story("cart", "carts") == story("cart", "abandoned") == 1
+    assert story("cart", "abandoned_micros") == 12_000_000
+    assert Story(told(10, 1, 12), told(0, 2, 30), watermark=70)("cart", "abandoned_micros") == (
+        12_000_000
+    ), "the latest by time, not by arrival"
+    assert Story(told(0, 0, 0), watermark=70)("cart", "carts") == 0, "emptied: makes no cart"
+    assert Story(told(0, 1, 0), watermark=70)("cart", "carts") == 1, "a gift is a cart too"
+    bought = Story(told(0, 1, 12), order(5), told(6, 0, 0), watermark=70)
+    assert (bought("cart", "ordered"), bought("cart", "abandoned")) == (1, 0)
+
+
+_CHANGES = st.lists(
+    st.tuples(
+        st.integers(0, 400),  # minute
+        st.sampled_from(["a", "b"]),  # cart
+        st.integers(1, 5),  # price
+        st.booleans(),  # take the latest product out, if there is one
+    ),
+    max_size=12,
+    unique_by=lambda change: change[0],
+)
+
+
+@given(changes=_CHANGES, orders=st.lists(st.integers(0, 400), max_size=2), draw=st.data())
+def test_snapshots_say_what_additions_and_removals_say(
+    changes: list[tuple[int, str, int, bool]], orders: list[int], draw: st.DataObject
+) -> None:
+    steps: list[Entry] = []
+    snapshots: list[Entry] = []
+    carts: dict[str, list[int]] = {"a": [], "b": []}
+    for at, cart_id, price, out in sorted(changes):
+        goods = carts[cart_id]
+        kind = "product_removed" if out and goods else "product_added"
+        price = goods.pop() if out and goods else price
+        if kind == "product_added":
+            goods.append(price)
+        told = {"cart_id": cart_id, "event_id": f"e{at}"}
+        steps.append(event(kind, at, price=price, **told))
+        snapshots.append(event("cart_updated", at, units=len(goods), value=sum(goods), **told))
+    # No cart is left at hand by an order: what is put in afterwards would be told differently.
+    last = [order(401 + at, f"o{at}", cart_id="a") for at in orders]
+    by_step = Story(*draw.draw(st.permutations(steps + last)), watermark=2_000)
+    by_snapshot = Story(*draw.draw(st.permutations(snapshots + last)), watermark=2_000)
+    assert _cart_cells(by_step) == _cart_cells(by_snapshot)
+    for amount in ("visits", "with_cart", "cart_without_order", "converted", "duration_ms"):
+        assert by_step("visit", amount) == by_snapshot("visit", amount), amount
+
+
+def _cart_cells(story: Story) -> dict[Any, Any]:
+    return {at: cell for at, cell in story.deltas.cells["cart"].items() if any(cell)}
 
 
 def test_same_visit_abandonment_looks_at_the_visit_only() -> None:
