@@ -30,6 +30,7 @@ from streams.settings import (
     Log,
     Setting,
     Settings,
+    Shopify,
     Topics,
     Worker,
 )
@@ -216,6 +217,7 @@ def _build(
         intake=Intake(**values["intake"]),
         alerting=Alerting(**values["alerting"]),
         exporter=Exporter(**values["exporter"]),
+        shopify=Shopify(**values["shopify"]),
         log=Log(**values["log"]),
         path=file,
         warnings=warnings,

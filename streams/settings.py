@@ -160,6 +160,19 @@ class Intake:
 
 
 @dataclass(frozen=True)
+class Shopify:
+    """Webhooks of Shopify; see docs/how-to/shopify.md."""
+
+    secret: str = setting("", kinds.TEXT, secret=True)
+    """What Shopify signs with; better by its variable than in the file."""
+    count_orders: str = setting("created", kinds.choice("created", "paid"))
+    """When an order counts: `created` takes the topic `orders/create`, `paid` `orders/paid`."""
+    visitor_attribute: str = setting("", kinds.TEXT)
+    """The cart attribute in which the shop's theme puts the visitor id of your clickstream; empty:
+    each cart is a visitor of its own."""
+
+
+@dataclass(frozen=True)
 class Alerting:
     """Where alerts go: to a topic, without Prometheus, and by Alertmanager (for `kpi generate`)."""
 
@@ -258,6 +271,7 @@ SECTIONS: dict[str, tuple[Setting, ...]] = {
     "worker": tuple(_of("worker", Worker)),
     "exporter": tuple(_of("exporter", Exporter)),
     "intake": tuple(_of("intake", Intake)),
+    "shopify": tuple(_of("shopify", Shopify)),
     "alerting": tuple(_of("alerting", Alerting)),
     "log": tuple(_of("log", Log)),
 }
@@ -275,6 +289,7 @@ class Settings:
     worker: Worker = field(default_factory=Worker)
     exporter: Exporter = field(default_factory=Exporter)
     intake: Intake = field(default_factory=Intake)
+    shopify: Shopify = field(default_factory=Shopify)
     alerting: Alerting = field(default_factory=Alerting)
     log: Log = field(default_factory=Log)
     catalogue: Catalogue = field(default_factory=lambda: CATALOGUE)

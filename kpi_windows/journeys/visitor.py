@@ -315,9 +315,7 @@ class VisitorRules:
             if state.marks & _ORDER:
                 cell[1] += sign
         device = _labels_of[entry[3]][0][3]
-        state.carts = self._carts.touch(
-            state.carts, entry[4], entry[0], device, change, adds, sign
-        )
+        state.carts = self._carts.touch(state.carts, entry[4], entry[0], device, change, adds, sign)
 
     def _step_order(self, state: VisitorState, entry: Entry, sign: int) -> None:
         if not state.marks & _ORDER:

@@ -18,6 +18,7 @@ from streams.settings import (
     Kafka,
     Log,
     Setting,
+    Shopify,
     Topics,
     Worker,
 )
@@ -30,6 +31,7 @@ _SECTION_TYPES = {
     "alerting": Alerting,
     "exporter": Exporter,
     "intake": Intake,
+    "shopify": Shopify,
     "log": Log,
 }
 _SHOP_DOCS = {
