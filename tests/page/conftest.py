@@ -7,13 +7,14 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from tests.page.shop import Played, Served, served
 
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome") or shutil.which("chrome")
 MISSING = "the page's tests need Chromium: `apt install chromium` on Debian"
 PATIENCE_MS = 20_000
+expect.set_options(timeout=PATIENCE_MS)
 
 Open = Callable[..., Page]
 
@@ -43,6 +44,10 @@ def open_page(chromium: Browser) -> Iterator[Open]:
     errors: list[str] = []
     contexts: list[Any] = []
 
+    def heard(told: Any) -> None:
+        if told.type in ("error", "warning") and "/api/v1/explain" not in told.location["url"]:
+            errors.append(f"{told.location['url']}: {told.text}")
+
     def opened(address: str, *, width: int = 1280, height: int = 900, **options: Any) -> Page:
         options.setdefault("locale", "en-GB")
         viewport: Any = {"width": width, "height": height}
@@ -51,10 +56,7 @@ def open_page(chromium: Browser) -> Iterator[Open]:
         contexts.append(context)
         page = context.new_page()
         page.on("pageerror", lambda error: errors.append(f"uncaught: {error}"))
-        page.on(
-            "console",
-            lambda told: errors.append(told.text) if told.type in ("error", "warning") else None,
-        )
+        page.on("console", heard)
         page.errors = errors  # type: ignore[attr-defined]
         page.goto(address)
         return page

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import date
 from typing import Any
 
 import pytest
 from playwright.sync_api import Page, expect
 
 from kpi_windows.catalogue import CATALOGUE
+from kpi_windows.definitions import HOUR_MS, MINUTE_MS
+from kpi_windows.thresholds import Threshold
+from streams.demo_goals import demo_goals
+from streams.settings import Kafka, Settings
 from tests.page.conftest import Open
 from tests.page.shop import Played, Served, served
 from tests.streams.visible import NOON_MS, order, page, small_shop
@@ -18,7 +24,6 @@ READ = """() => Object.fromEntries([...document.querySelectorAll('.card')].map((
         shown: card.querySelector('data').textContent,
         name: card.querySelector('a').textContent,
     }]))"""
-IGNORED = "404 (Not Found)"
 
 
 def board(page: Page) -> Page:
@@ -68,8 +73,200 @@ def test_updates_arrive_without_reloading(open_page: Open) -> None:
         shown = board(open_page(f"{site.url}/#window=day"))
         shown.evaluate("window.still = true")
         expect(card(shown, "visits").locator("data")).to_have_text("4")
-        for number in range(5, 8):
+        for number in (5, 6):
             more = [page(f"more{number}", NOON_MS + number, device="mobile")]
             site.do(lambda more=more: site.played.add(more, NOON_MS + 60_000))  # type: ignore[misc]
             expect(card(shown, "visits").locator("data")).to_have_text(str(number))
         assert shown.evaluate("window.still") is True
+
+
+def test_every_kpi_opens_with_its_definition_and_closes_where_it_was(
+    shop: Served, open_page: Open
+) -> None:
+    shown = board(open_page(f"{shop.url}/#window=24h"))
+    dialog = shown.get_by_role("dialog")
+    for kpi in CATALOGUE.values():
+        card(shown, kpi.id).get_by_role("link").press("Enter")
+        expect(dialog.get_by_role("heading", level=2)).to_have_text(kpi.title)
+        default = dialog.locator('[data-definition="default"] dd')
+        expect(default).to_have_text(kpi.formula.words())
+        assert f"kpi={kpi.id}" in shown.url
+        shown.keyboard.press("Escape")
+        expect(dialog).to_be_hidden()
+        expect(card(shown, kpi.id).get_by_role("link")).to_be_focused()
+        assert "kpi=" not in shown.url
+
+
+def test_the_details_say_what_the_api_says(shop: Served, open_page: Open) -> None:
+    shown = open_page(f"{shop.url}/#kpi=conversion_rate&window=24h&by=device")
+    dialog = shown.get_by_role("dialog")
+    expect(dialog.locator('[data-part="why"] tbody tr').first).to_be_visible()
+    asked = {"kpi": "conversion_rate", "window": "24h"}
+    for name in CATALOGUE["conversion_rate"].readings:
+        answer = shop.told("/api/v1/query", **asked, definition=name)[0]["value"]
+        told = dialog.locator(f'[data-definition="{name}"] data').get_attribute("value")
+        assert told is not None
+        assert float(told) == answer
+    rows = dialog.locator('[data-part="breakdown"] .bars .label').all_text_contents()
+    devices = shop.told("/api/v1/query", **asked, by="device")
+    assert sorted(rows) == sorted(each["labels"]["device"] for each in devices)
+    segments = dialog.locator('[data-part="why"] tbody th').all_text_contents()
+    why = shop.told("/api/v1/why", **asked, by="device", at="now")
+    assert sorted(segments) == sorted(each["value"] for each in why["segments"])
+    dialog.get_by_text("As a table").click()
+    hours = dialog.locator('[data-part="over_time"] tbody tr')
+    assert hours.count() == 24
+    newest = hours.first.locator("td").all_text_contents()
+    answer = shop.told("/api/v1/query", kpi="conversion_rate", window="hour")[0]
+    assert [float(cell) for cell in newest[1:]] == [answer["numerator"], answer["denominator"]]
+    dialog.get_by_label("By", exact=True).select_option("source")
+    expect(dialog.locator('[data-part="breakdown"] .label', has_text="google")).to_be_visible()
+    assert "by=source" in shown.url
+
+
+def test_a_table_shows_its_foremost_rows(shop: Served, open_page: Open) -> None:
+    shown = open_page(f"{shop.url}/#kpi=pages_before_contact&window=24h")
+    rows = shown.locator('[data-part="breakdown"] tbody tr')
+    expect(rows.first).to_be_visible()
+    told = shop.told("/api/v1/query", kpi="pages_before_contact", window="24h", table=1, top=12)
+    assert rows.count() == len(told)
+
+
+def test_goals_the_funnel_and_what_fires_are_those_of_the_api(open_page: Open) -> None:
+    settings = Settings(kafka=Kafka(partitions=1))
+    goals = demo_goals(date(2026, 1, 1), 25, settings.catalogue, settings.definitions.zone)
+    played = Played(replace(settings, goals=goals)).simulate(hours=50, visits=25).ready()
+    with served(played) as site:
+        shown = board(open_page(f"{site.url}/#window=24h"))
+        for goal in site.told("/api/v1/goals")["goals"]:
+            told = shown.locator(f'[data-goal="{goal["goal"]}"]')
+            state = goal["state"].replace("_", " ").capitalize()
+            expect(told.locator(".chip")).to_have_text(state)
+            expect(told.get_by_role("link")).to_have_text(goal["title"])
+            assert (told.locator("dt", has_text="Projected").count() == 1) == (
+                goal["landing"] is not None
+            )
+        told = site.told("/api/v1/page", window="24h")
+        for step in told["funnel"]:
+            count = shown.locator(f'[data-step="{step["step"]}"] data').get_attribute("value")
+            assert float(count or "nan") == step["count"]
+        assert shown.locator("#fires li").count() == len(told["fires"]) > 0
+        products = site.told("/api/v1/query", kpi="sales", window="24h", by="product", top=6)
+        best = max((each for each in products if each["labels"]["product"] != "__other__"),
+                   key=lambda each: each["value"])["labels"]["product"]  # fmt: skip
+        expect(shown.locator(".products .label").first).to_have_text(best)
+
+
+def test_a_breach_is_said_when_it_begins_and_when_it_is_over(open_page: Open) -> None:
+    few = Threshold("few", "visits", below=6, window="1h", summary="Hardly anybody is here.")
+    settings = Settings(kafka=Kafka(partitions=1), thresholds=(few,))
+
+    def visits(first: int, count: int, at_ms: int) -> list[dict[str, Any]]:
+        return [page(f"v{n}", at_ms, device="mobile") for n in range(first, first + count)]
+
+    played = Played(settings).add(visits(0, 9, NOON_MS - MINUTE_MS), NOON_MS).ready()
+    with served(played) as site:
+        shown = board(open_page(f"{site.url}/#window=1h"))
+        expect(shown.locator("#fires")).to_contain_text("all 1 thresholds")
+        site.do(lambda: played.add(visits(9, 1, NOON_MS + HOUR_MS), NOON_MS + 62 * MINUTE_MS))
+        expect(shown.locator("#said")).to_have_text("Now needs attention: Hardly anybody is here.")
+        expect(card(shown, "visits").locator(".chip")).to_have_text("Warning")
+        later_ms = NOON_MS + 63 * MINUTE_MS
+        site.do(lambda: played.add(visits(10, 9, later_ms), later_ms + 2 * MINUTE_MS))
+        expect(shown.locator("#said")).to_contain_text("No longer needs attention")
+
+
+def test_a_lost_exporter_is_said_and_found_again(open_page: Open) -> None:
+    with served(Played().add(small_shop(), NOON_MS).ready()) as site:
+        shown = board(open_page(f"{site.url}/#window=day"))
+        site.stop()
+        banner = shown.locator("#banner")
+        expect(banner).to_contain_text("can't be reached")
+        expect(card(shown, "visits").locator("data")).to_have_text("4")
+        expect(shown.locator("body")).to_have_class("stale")
+        site.start(site.port)
+        expect(banner).to_be_hidden()
+        expect(shown.locator("body")).not_to_have_class("stale")
+        assert shown.errors  # type: ignore[attr-defined]
+        shown.errors.clear()  # type: ignore[attr-defined]
+
+
+def test_without_events_it_says_what_to_do_and_begins_with_the_first(open_page: Open) -> None:
+    with served(Played()) as site:
+        shown = open_page(f"{site.url}/#window=day")
+        expect(shown.get_by_role("heading", name="Reading what is there")).to_be_visible()
+        site.do(site.played.ready)
+        expect(shown.get_by_role("heading", name="No events yet")).to_be_visible()
+        expect(shown.locator("#empty")).to_contain_text("kpi feed")
+        site.do(lambda: site.played.add(small_shop(), NOON_MS))
+        expect(card(shown, "visits").locator("data")).to_have_text("4")
+        expect(shown.locator("#empty")).to_be_hidden()
+
+
+def test_the_language_is_the_readers_and_can_be_switched(shop: Served, open_page: Open) -> None:
+    shown = board(open_page(f"{shop.url}/#window=24h", locale="nl-NL"))
+    dutch = cards(shown)
+    assert dutch["conversion_rate"]["name"] == "Conversieratio"
+    assert dutch["sales"]["name"] == "Verkopen"
+    expect(shown.get_by_role("heading", name="Vraagt aandacht")).to_be_visible()
+    assert shown.evaluate("document.documentElement.lang") == "nl"
+    shown.get_by_role("button", name="EN").click()
+    expect(shown.get_by_role("heading", name="Needs attention")).to_be_visible()
+    assert cards(shown)["conversion_rate"]["name"] == "Conversion rate"
+    shown.reload()
+    assert cards(shown)["sales"]["name"] == "Sales", "it remembers"
+
+
+def test_a_window_is_chosen_and_stays_in_the_address(shop: Served, open_page: Open) -> None:
+    shown = board(open_page(f"{shop.url}/"))
+    for window in ("1h", "week"):
+        shown.get_by_label("Window").select_option(window)
+        value = shop.told("/api/v1/query", kpi="visits", window=window)[0]["value"]
+        expect(card(shown, "visits").locator("data")).to_have_attribute("value", f"{value:g}")
+        assert f"window={window}" in shown.url
+    shown.reload()
+    expect(shown.get_by_label("Window")).to_have_value("week")
+    shown.goto(f"{shop.url}/#window=fortnight&kpi=nothing")
+    expect(shown.get_by_role("dialog")).to_be_hidden()
+    expect(shown.get_by_label("Window")).to_have_value("week")
+
+
+def test_all_can_be_done_by_keyboard_alone(shop: Served, open_page: Open) -> None:
+    shown = board(open_page(f"{shop.url}/#window=24h"))
+    press = shown.keyboard.press
+    focused = "document.activeElement"
+    press("Tab")
+    expect(shown.get_by_text("Skip to the KPIs")).to_be_focused()
+    press("Enter")
+    press("Tab")
+    expect(card(shown, "sales").get_by_role("link")).to_be_focused()
+    press("Tab")
+    press("Enter")
+    dialog = shown.get_by_role("dialog")
+    title = dialog.get_by_role("heading", level=2)
+    expect(title).to_be_focused()
+    expect(title).to_have_text("Average order size")
+    expect(dialog.locator('[data-definition="default"]')).to_be_visible()
+    for _ in range(12):
+        press("Tab")
+        inside = f"{focused} === document.body || !!{focused}.closest('dialog')"
+        assert shown.evaluate(inside), "the focus left the dialog"
+    press("Escape")
+    expect(card(shown, "average_order_size").get_by_role("link")).to_be_focused()
+    shown.locator("#to-service").press("Enter")
+    expect(shown.get_by_role("heading", name="Service", exact=True)).to_be_focused()
+    press("Tab")
+    expect(card(shown, "csat").get_by_role("link")).to_be_focused()
+
+
+def test_an_update_leaves_the_focus_and_what_is_open_alone(open_page: Open) -> None:
+    with served(Played().add(small_shop(), NOON_MS).ready()) as site:
+        shown = board(open_page(f"{site.url}/#kpi=visits&window=day"))
+        dialog = shown.get_by_role("dialog")
+        dialog.get_by_label("By", exact=True).focus()
+        more = [page("more", NOON_MS + 5, device="mobile")]
+        site.do(lambda: site.played.add(more, NOON_MS + 60_000))
+        expect(dialog.locator(".details-value data")).to_have_text("5")
+        expect(dialog.get_by_label("By", exact=True)).to_be_focused()
+        dialog.get_by_role("button", name="Close").click()
+        expect(dialog).to_be_hidden()

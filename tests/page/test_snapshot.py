@@ -268,4 +268,5 @@ def test_every_word_is_there_in_each_language_and_none_is_left_over() -> None:
     left_over = {name for name in known - used - quoted if not name.startswith(made_of)}
     assert not left_over
     assert {f"w_{window}" for window in WINDOWS} <= known
+    assert all(f'"{window}"' in texts["app.js"] for window in WINDOWS)
     assert {f"g_{kpi.group}" for kpi in CATALOGUE.values()} <= known

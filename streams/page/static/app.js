@@ -11,14 +11,20 @@ const HIDDEN_MS = 15_000;
 const PATIENCE_MS = 8_000;
 const LIVE_MS = 5 * 60_000;
 const ROLLING = ["5m", "1h", "24h", "7d", "30d"];
+const WINDOWS = [...ROLLING, "hour", "day", "week", "month", "quarter", "year"];
 
 const byId = (id) => document.getElementById(id);
-const state = { snapshot: null, etag: "", asked: "", window: wanted("window"), heardMs: 0, serverMs: 0, gone: false };
+const state = { snapshot: null, etag: "", asked: "", window: wantedWindow(), heardMs: 0, serverMs: 0, gone: false };
 let timer = 0;
 let turn = 0;
 
 function wanted(name) {
   return new URLSearchParams(location.hash.slice(1)).get(name) ?? "";
+}
+
+function wantedWindow() {
+  const window = wanted("window");
+  return WINDOWS.includes(window) ? window : "";
 }
 
 // ---------------------------------------------------------------- asking
@@ -32,11 +38,8 @@ async function ask() {
     const path = `/api/v1/page?${new URLSearchParams({ window: state.window })}`;
     const headers = state.asked === path && state.etag ? { "If-None-Match": state.etag } : {};
     const reply = await fetch(path, { headers, cache: "no-store", signal: giveUp.signal });
-    if (reply.status === 400 && state.window) {
-      state.window = "";
-    } else if (reply.status !== 304 && !reply.ok) {
-      throw new Error(`status ${reply.status}`);
-    } else if (mine === turn) {
+    if (reply.status !== 304 && !reply.ok) throw new Error(`status ${reply.status}`);
+    if (mine === turn) {
       if (reply.status === 200) {
         const told = await reply.json();
         [state.snapshot, state.etag, state.asked] = [told, reply.headers.get("ETag"), path];
@@ -140,7 +143,7 @@ function texts() {
 // ---------------------------------------------------------------- what people do
 
 function follow() {
-  const window = wanted("window");
+  const window = wantedWindow();
   if (window && window !== state.window) {
     state.window = window;
     ask();

@@ -11,7 +11,7 @@ const MOST_ROWS = 12;
 const MINUTES = { "5m": 5, hour: 60, day: 1_440, week: 10_080, month: 44_640 };
 
 const dialog = document.getElementById("details");
-let open = null; // what is shown: { kpi, by, window, described, told, readMs, parts }
+let open = null; // what is shown: { kpi, by, window, described, told, readMs, parts, stop }
 let pending = null;
 let closed = () => {};
 
@@ -37,7 +37,8 @@ export function show(id, by, snapshot) {
     if (by && by !== open.by) choose(by);
     return;
   }
-  open = { kpi, by, window: kpi.window, described: null, told: {}, readMs: 0, parts: skeleton() };
+  open?.stop.abort();
+  open = { kpi, by, window: kpi.window, described: null, told: {}, readMs: 0, parts: skeleton(), stop: new AbortController() };
   dialog.replaceChildren(open.parts.frame);
   drawAll(snapshot);
   if (!dialog.open) dialog.showModal();
@@ -63,6 +64,7 @@ export function redrawAll(snapshot) {
 
 dialog.addEventListener("close", () => {
   const kpi = open?.kpi.id;
+  open?.stop.abort();
   open = null;
   dialog.replaceChildren();
   if (kpi) closed(kpi);
@@ -76,7 +78,8 @@ dialog.addEventListener("click", (event) => {
 
 async function get(path, parameters) {
   try {
-    const reply = await fetch(`${path}?${new URLSearchParams(parameters)}`, { cache: "no-store" });
+    const asked = { cache: "no-store", signal: open?.stop.signal };
+    const reply = await fetch(`${path}?${new URLSearchParams(parameters)}`, asked);
     return reply.ok ? await reply.json() : null;
   } catch {
     return null;
@@ -189,7 +192,7 @@ function drawAll() {
   redraw(parts.over_time, [told.series, language], () => series(told.series));
   redraw(parts.breakdown, [open.by, told.rows, told.table, open.described?.by, language], () => breakdown());
   redraw(parts.why, [open.by, told.why, language], () => why());
-  redraw(parts.definitions, [told.definitions, language], () => sideBySide());
+  redraw(parts.definitions, [open.described, told.definitions, language], () => sideBySide());
   redraw(parts.definition, [open.described, language], () => definition());
   redraw(parts.evidence, [told.explain, language], () => evidence());
 }
@@ -199,7 +202,7 @@ function quiet(told) {
 }
 
 function table(titles, rows, caption) {
-  return el("div", { class: "scroll", role: "region", "aria-label": caption, tabindex: 0 }, el("table", {},
+  return el("div", { class: "scroll", role: "group", "aria-label": caption, tabindex: 0 }, el("table", {},
     el("caption", { class: "unseen" }, caption),
     el("thead", {}, el("tr", {}, titles.map((title, place) => el("th", { scope: "col", class: place ? "number" : null }, title)))),
     el("tbody", {}, rows.map(([first, ...cells]) => el("tr", {}, el("th", { scope: "row" }, first), cells.map((cell) => el("td", { class: "number" }, cell)))))));
@@ -236,7 +239,7 @@ function chooser(id) {
   const labels = open.described?.by ?? [];
   if (!labels.length) return null;
   const options = labels.map((name) => el("option", { value: name, selected: name === open.by }, t(`l_${name}`)));
-  return el("label", { class: "field" }, el("span", {}, t("by")), el("select", { id, onchange: (event) => choose(event.target.value) }, options));
+  return el("p", { class: "field" }, el("label", { for: id }, t("by")), el("select", { id, onchange: (event) => choose(event.target.value) }, options));
 }
 
 function breakdown() {
@@ -295,10 +298,10 @@ function effect(value, of) {
 }
 
 function sideBySide() {
-  const { described, told, kpi } = open;
-  if (!described || !told.definitions) return quiet();
+  const { described, told } = open;
+  if (!described) return quiet();
   const rows = Object.entries(described.definitions).map(([name, each]) => {
-    const value = told.definitions[name];
+    const value = told.definitions?.[name];
     const unit = each.unit === "count" ? "" : each.unit;
     const title = name === "default" ? t("default") : name.replaceAll("_", " ");
     return el("div", { "data-definition": name }, el("dt", {}, el("span", { lang: name === "default" ? null : "en" }, title), el("data", { class: "number", value: value?.value ?? null }, format.show(value?.value, unit))),
