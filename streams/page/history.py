@@ -32,7 +32,7 @@ _BUCKETS: dict[str, tuple[str, int]] = {
 """A window's buckets: their own window, and how many."""
 _MINUTES = {"5m": 5, "hour": 60, "day": 1_440, "week": 10_080, "month": 44_640}
 """In minutes, of a month at most."""
-_NEW_S, _AGAIN_S = 0.06, 0.012
+_NEW_S, _AGAIN_S = 0.15, 0.012
 """So long a snapshot may read histories that nobody has seen yet, and renew others."""
 _RENEW_S = 10.0
 """A history's last bucket is this old at most, whatever comes in."""

@@ -23,7 +23,7 @@ from streams.follower import Whole
 from streams.goals import told_of as goals_told
 from streams.page.health import Health
 from streams.page.history import Buckets, Histories, History, buckets_of
-from streams.page.states import Verdict, told_of, verdicts, worst
+from streams.page.states import Verdict, told_of, unit_shown, verdicts, worst
 
 _LEAST_S = 0.8
 """A snapshot is given again for so long."""
@@ -229,7 +229,7 @@ def _of_catalogue(kpi: Kpi) -> dict[str, Any]:
         "title": kpi.title,
         "guide": next(iter((*spelled, *kpi.aliases)), ""),
         "group": kpi.group,
-        "unit": kpi.unit.value,
+        "unit": unit_shown(kpi, "default"),
         "better": kpi.better.value,
     }
 

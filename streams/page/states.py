@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from kpi_windows.alerting import STEP_MS, is_bad, latest
-from kpi_windows.kpi import Kpi
+from kpi_windows.kpi import Kpi, Unit
 from kpi_windows.thresholds import SEVERITIES, Threshold
 from kpi_windows.view import View
 
@@ -58,6 +58,17 @@ def worst(told: Iterable[Verdict]) -> str | None:
     return next((state for state in _WORST if state in found), None)
 
 
+_TIMES = frozenset({"return_on_ad_spend", "blended_roas", "cost_performance_index"})
+"""Ratios that people read as so many times, not as a part of a whole."""
+
+
+def unit_shown(kpi: Kpi, definition: str) -> str:
+    """The unit in which people read a number: the KPI's, or `times`."""
+    unit = kpi.reading(definition).unit
+    is_times = kpi.id in _TIMES and definition == "default" and unit is Unit.RATIO
+    return "times" if is_times else unit.value
+
+
 def told_of(verdict: Verdict, kpi: Kpi) -> dict[str, Any]:
     """As a plain object."""
     threshold = verdict.threshold
@@ -65,7 +76,7 @@ def told_of(verdict: Verdict, kpi: Kpi) -> dict[str, Any]:
         "threshold": threshold.name,
         "kpi": threshold.kpi,
         "definition": threshold.definition,
-        "unit": kpi.reading(threshold.definition).unit.value,
+        "unit": unit_shown(kpi, threshold.definition),
         "window": threshold.window,
         "where": dict(threshold.where),
         "severity": threshold.severity,

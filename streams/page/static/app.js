@@ -165,7 +165,7 @@ byId("languages").addEventListener("click", (event) => {
   speak(button.dataset.language);
   texts();
   draw();
-  details.redrawAll(state.snapshot);
+  details.redrawAll();
 });
 
 byId("skip").addEventListener("click", (event) => {

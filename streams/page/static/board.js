@@ -16,7 +16,7 @@ export const link = (kpi, window) => `#${new URLSearchParams({ kpi, window })}`;
 export function judged(kpi) {
   if (kpi.value === null || kpi.previous === null) return { kind: "none", text: "" };
   const change = kpi.value - kpi.previous;
-  if (!change) return { kind: "same", text: t("same"), said: "" };
+  if (!change) return { kind: "same", text: t("same"), said: t("same") };
   const up = change > 0;
   const kind = kpi.better === "neither" ? "neutral" : up === (kpi.better === "higher") ? "good" : "bad";
   const text = format.moved(kpi.value, kpi.previous, kpi.unit);
@@ -26,7 +26,7 @@ export function judged(kpi) {
 
 export function delta(kpi) {
   const told = judged(kpi);
-  if (told.kind === "none") return el("span", { class: "delta none" }, t(kpi.value === null ? "no_value" : "no_before"));
+  if (told.kind === "none") return el("span", { class: "delta none" }, kpi.value === null ? t("no_value") : "");
   if (told.kind === "same") return el("span", { class: "delta" }, told.text);
   const arrow = svg("svg", { class: "arrow", viewBox: "0 0 10 10", "aria-hidden": "true", focusable: "false" },
     svg("path", { d: told.up ? "M5 1.5L9 8H1Z" : "M5 8.5L1 2h8Z" }));

@@ -40,7 +40,7 @@ export function show(id, by, snapshot) {
   open?.stop.abort();
   open = { kpi, by, window: kpi.window, described: null, told: {}, readMs: 0, parts: skeleton(), stop: new AbortController() };
   dialog.replaceChildren(open.parts.frame);
-  drawAll(snapshot);
+  drawAll();
   if (!dialog.open) dialog.showModal();
   open.parts.title.focus({ preventScroll: true });
   dialog.scrollTop = 0;
@@ -58,8 +58,8 @@ export function refresh(snapshot) {
   if (moved || Date.now() - open.readMs > AGAIN_MS) load(snapshot);
 }
 
-export function redrawAll(snapshot) {
-  if (open) drawAll(snapshot);
+export function redrawAll() {
+  if (open) drawAll();
 }
 
 dialog.addEventListener("close", () => {
@@ -98,9 +98,11 @@ async function load(snapshot) {
   const keep = (name) => (told) => {
     if (mine !== open || window !== open.window) return;
     mine.told[name] = told;
-    drawAll(snapshot);
+    drawAll();
   };
-  drawAll(snapshot);
+  drawAll();
+  await new Promise(requestAnimationFrame); // what is known is seen before more is asked for
+  if (mine !== open) return;
   await Promise.all([
     overTime(kpi, snapshot).then(keep("series")),
     get("/api/v1/explain", { ...ask, at: "now" }).then(keep("explain")),
@@ -178,7 +180,7 @@ function header() {
   mark(parts.close, "aria-label", t("close"));
   redraw(parts.head, [kpi.value, kpi.previous, kpi.numerator, kpi.denominator, kpi.window, kpi.state, kpi.goal_state, t("neutral")], () => [
     el("p", { class: "numbers" }, el("data", { class: "value", value: kpi.value }, format.show(kpi.value, kpi.unit)), delta(kpi)),
-    el("p", { class: "quiet" }, t(`w_${kpi.window}`), judged(kpi).said ? ` · ${judged(kpi).said}` : "",
+    el("p", { class: "quiet" }, t(`w_${kpi.window}`), ` · ${judged(kpi).said || t("no_before")}`,
       kpi.denominator === null || kpi.denominator === undefined ? "" : ` · ${format.whole(kpi.numerator)} / ${format.whole(kpi.denominator)}`),
     el("p", { class: "card-foot" }, standing(kpi)),
   ]);
@@ -280,12 +282,13 @@ function why() {
   if (!told.segments.length) return [el("p", { class: "quiet", lang: told.reason ? "en" : null }, told.reason || t("none"))];
   const { unit } = open.kpi;
   const most = Math.max(...told.segments.map((each) => Math.abs(each.total)));
-  const of = (value) => format.difference(value, unit, most);
+  const isRatio = unit === "ratio";
+  const of = (value) => (isRatio ? format.points(value, most) : format.difference(value, unit));
   const segments = [...told.segments].sort((a, b) => Math.abs(b.total) - Math.abs(a.total)).slice(0, MOST_ROWS);
-  const parts = ["rate", "share", "total"].filter((part) => segments.some((each) => each[part] !== null));
-  const titles = [t("segment"), ...parts.map((part) => t(`by_${part}`))];
+  const parts = ["total", "rate", "share"].filter((part) => segments.some((each) => each[part] !== null));
+  const titles = [t("segment"), ...parts.map((part) => `${t(`by_${part}`)}${isRatio ? " (pp)" : ""}`)];
   const rows = segments.map((each) => [label(format.labelValue(each.value)), ...parts.map((part) => effect(each[part], of))]);
-  const span = `${t("by_label", { label: t(`l_${by}`) })}: ${format.show(told.before.value, unit)} → ${format.show(told.after.value, unit)} (${of(told.change)})`;
+  const span = `${t("by_label", { label: t(`l_${by}`) })}: ${format.show(told.before.value, unit)} → ${format.show(told.after.value, unit)} (${format.difference(told.change, unit)})`;
   const about = el("p", { class: "quiet" }, t(parts.length > 1 ? "why_text" : "why_parts"));
   return [el("p", {}, span), about, table(titles, rows, t("why"))];
 }
@@ -302,7 +305,7 @@ function sideBySide() {
   if (!described) return quiet();
   const rows = Object.entries(described.definitions).map(([name, each]) => {
     const value = told.definitions?.[name];
-    const unit = each.unit === "count" ? "" : each.unit;
+    const unit = each.unit === "count" ? "" : each.unit === "ratio" && name === "default" ? open.kpi.unit : each.unit;
     const title = name === "default" ? t("default") : name.replaceAll("_", " ");
     return el("div", { "data-definition": name }, el("dt", {}, el("span", { lang: name === "default" ? null : "en" }, title), el("data", { class: "number", value: value?.value ?? null }, format.show(value?.value, unit))),
       el("dd", { lang: "en" }, each.formula));

@@ -56,6 +56,7 @@ export function duration(seconds) {
 
 const BY_UNIT = {
   ratio: percent,
+  times: (value) => `${plain(value, Math.abs(value) >= 100 ? 0 : 2)}×`,
   money,
   seconds: duration,
   days: (value) => duration(value * 86_400),
@@ -64,19 +65,24 @@ const BY_UNIT = {
 
 export function show(value, unit) {
   if (value === null || value === undefined) return "–";
-  return (BY_UNIT[unit] ?? count)(value);
+  return (BY_UNIT[unit] ?? count)(value).replace(/^-/, "\u2212");
 }
 
 function signed(value, text) {
-  return value > 0 ? `+${text}` : text.replace("-", "\u2212");
+  return value > 0 ? `+${text}` : text.replace(/^-/, "\u2212");
+}
+
+// Percentage points, as exact as the greatest of those beside it needs.
+export function points(change, most = Math.abs(change)) {
+  const digits = most >= 0.1 ? 1 : most >= 0.001 ? 2 : 4;
+  const style = { minimumFractionDigits: digits, maximumFractionDigits: digits, signDisplay: "exceptZero" };
+  return formatter(`pp${digits}`, style).format(change * 100).replace("-", "\u2212");
 }
 
 // A change in the KPI's own unit; that of a ratio in percentage points.
 export function difference(change, unit, most = Math.abs(change)) {
   if (unit !== "ratio") return signed(change, show(change, unit));
-  const digits = most >= 0.1 ? 1 : most >= 0.001 ? 2 : 4;
-  const style = { minimumFractionDigits: digits, maximumFractionDigits: digits };
-  return signed(change, `${formatter(`pp${digits}`, style).format(change * 100)} pp`);
+  return `${points(change, most)} pp`;
 }
 
 // How a value moved: in points for a ratio, in percent of what it was for all else.
