@@ -13,6 +13,7 @@ from aiokafka import TopicPartition
 from streams.agents import add_agents
 from streams.commits import CommitHook, Commits
 from streams.restore import Held, PartitionStats, Restorer, ShardFactory
+from streams.span import ALL, Span
 from streams.tables import ShardStore, ShardTable, ShardTables
 from streams.topics import EngineSettings, Names
 from streams.transport import Offsets, Transport
@@ -31,6 +32,7 @@ class ShopApp(faust.App):
     restorer: Restorer
     commits: Commits
 
+    span: Span = ALL
     failed: BaseException | None = None
     draining = False  # takes nothing in, and commits once more
     leaving = False  # whatever stops working now may
@@ -71,6 +73,10 @@ class ShopApp(faust.App):
             self.failed = error
             self.loop.call_soon_threadsafe(self.ended.set)
 
+    def finish(self) -> None:
+        """There is nothing left to do: one last commit, and the worker ends in order."""
+        self.ended.set()
+
     async def drain(self) -> None:
         """An orderly stop: take nothing more in, commit, leave the group."""
         self.draining = True
@@ -102,6 +108,7 @@ def build_app(
     on_commit: Sequence[CommitHook] = (),
     *,
     embedded: bool = False,
+    span: Span = ALL,
 ) -> ShopApp:
     """A worker's app, not yet started; call it inside the loop that will run it."""
     app = ShopApp(
@@ -122,6 +129,9 @@ def build_app(
     )
     app.table = app.tables.add(ShardTable(app, name="shards"))
     app.commits = Commits(app, tuple(on_commit))
-    app.restorer = Restorer(settings, app.names, shard_factory, app.offsets, app.consumer_options)
+    app.span = span
+    app.restorer = Restorer(
+        settings, app.names, shard_factory, app.offsets, app.consumer_options, span
+    )
     add_agents(app)
     return app

@@ -26,6 +26,12 @@ class Batch(NamedTuple):
     end: int
     records: list[Record]
 
+    def until(self, end: int) -> Batch:
+        """Without what comes at `end` and later."""
+        if self.end <= end:
+            return self
+        return self._replace(end=end, records=[r for r in self.records if r.offset < end])
+
     def split(self, most: int) -> tuple[Batch, Batch | None]:
         """The first `most` records, and the rest."""
         if len(self.records) <= most:

@@ -20,6 +20,7 @@ from streams import commits
 from streams.changelog import TruncatedError, read_to_end
 from streams.commits import Writer
 from streams.fetches import Batch
+from streams.span import ALL, Span
 from streams.topics import CHECKPOINT, PANES, STATE, EngineSettings, Names, RefusedError
 from streams.transport import Offsets
 
@@ -101,9 +102,11 @@ def check(
     names: Names,
     positions: Mapping[str, int],
     offsets: Mapping[str, Offsets],
+    span: Span = ALL,
 ) -> dict[str, int]:
     """Where to go on, by logical topic; the state's position is the truth.
 
+    A state that has seen nothing of a topic begins where the span does, or the log if that is later.
     Raises SupersededError when the group is ahead of the state, RefusedError when the log doesn't have what
     the state needs next.
     """
@@ -135,7 +138,8 @@ def check(
                 group,
                 position,
             )
-        start[topic] = begin if position is None else position
+        first = max(begin, span.begin(topic, partition))
+        start[topic] = first if position is None else position
     return start
 
 
@@ -149,7 +153,9 @@ class Restorer:
         factory: ShardFactory,
         ask: AskOffsets,
         consumer_options: Mapping[str, Any],
+        span: Span = ALL,
     ) -> None:
+        self._span = span
         self._settings = settings
         self._options = consumer_options
         self._names = names
@@ -195,6 +201,8 @@ class Restorer:
             )
         positions = dict(shard.positions)
         start = await self._start(partition, positions)
+        if self._span is not ALL:  # whoever goes on without the span begins where it began
+            shard.positions.update(start)
         stats = PartitionStats(
             restore_seconds=time.monotonic() - started,
             restore_records=records,
@@ -237,7 +245,7 @@ class Restorer:
             offsets = await self.offsets(partition)
             short = any(positions.get(topic, 0) > known.end for topic, known in offsets.items())
             if not short or time.monotonic() > deadline:
-                return check(partition, self._names, positions, offsets)
+                return check(partition, self._names, positions, offsets, self._span)
             await asyncio.sleep(0.2)
 
     async def offsets(self, partition: int) -> dict[str, Offsets]:

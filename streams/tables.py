@@ -153,12 +153,19 @@ class ShardStore(Store):
         held = self.held.get(batch.partition)
         if held is None or not held.settled or self.app.failed is not None or self.app.draining:
             return False
+        end = self.app.span.end(topic, batch.partition)
+        if end is not None and batch.end > end:
+            self._soon(self.app.consumer.thread.run(self.app.consumer.thread.hold(tp)))
+            if held.positions[topic] >= end:
+                return False
+            batch = batch.until(end)
         if batch.start != held.positions[topic]:
             self._rewind(held, topic)
             return False
         try:
             if batch.records:
-                held.shard.ingest(topic, batch.records)
+                records = self.app.span.read(topic, batch.partition, batch.records)
+                held.shard.ingest(topic, records)
                 held.arrived_ms[topic] = time.time_ns() // 1_000_000
         except BaseException as error:
             self.app.fail(error)
@@ -229,7 +236,8 @@ class ShardStore(Store):
             seen, held.seen = held.seen, {}
             for topic, reach in self._reaches(held):
                 held.seen[topic] = now = (held.positions[topic], reach[0])
-                if now[0] < now[1] and seen.get(topic) == now:
+                end = self.app.span.end(topic, held.partition)
+                if now[0] < now[1] and seen.get(topic) == now and now[0] != end:
                     self._rewind(held, topic)
 
 

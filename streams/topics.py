@@ -188,6 +188,29 @@ async def counts(admin: Any, topics: Iterable[str] | None) -> dict[str, int]:
     return {topic["topic"]: len(topic["partitions"]) for topic in found if topic["partitions"]}
 
 
+async def partitions_of(settings: EngineSettings, topic: str) -> int:
+    """How many partitions a topic has; 0 when it isn't there. It creates none."""
+    return (await all_topics(settings)).get(topic, 0)
+
+
+async def all_topics(settings: EngineSettings) -> dict[str, int]:
+    """Partitions of every topic that there is."""
+    admin = AIOKafkaAdminClient(
+        bootstrap_servers=list(settings.bootstrap_servers), **settings.kafka_options
+    )
+    try:
+        await admin.start()
+        return await counts(admin, None)
+    finally:
+        await admin.close()
+
+
+def unreachable(settings: EngineSettings, error: BaseException) -> UnreachableError:
+    """What to raise when a broker doesn't answer as it should."""
+    where = ", ".join(settings.bootstrap_servers)
+    return UnreachableError(f"No Kafka broker answers at {where} ({error!r})")
+
+
 async def create_topics(
     admin: Any, configs: Mapping[str, Mapping[str, str]], partitions: int, copies: int
 ) -> None:

@@ -106,6 +106,13 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
                 consumer.resume(tp)
                 self._released.add(tp)
 
+    async def hold(self, tp: TopicPartition) -> None:
+        """Fetch no more of a partition, until it is released."""
+        consumer = self._ensure_consumer()
+        if tp in consumer.assignment():
+            consumer.pause(tp)
+            self._released.discard(tp)
+
     async def fetch(self, timeout_s: float) -> list[Batch]:
         consumer = self._ensure_consumer()
         fetcher = consumer._fetcher

@@ -22,12 +22,14 @@ from streams import logs
 from streams.app import ShopApp, build_app
 from streams.commits import CommitHook
 from streams.restore import ShardFactory
+from streams.span import ALL, Span
 from streams.topics import EngineSettings, RefusedError, UnreachableError, ensure
 
 log = logging.getLogger(__name__)
 
 EXIT_OK = 0
 EXIT_FAILED = 1
+EXIT_FINISHED = 3  # there is nothing left to do
 EXIT_REFUSED = 78  # sysexits' EX_CONFIG: trying again can't help
 
 _STOP_PATIENCE_S = 15.0
@@ -45,8 +47,9 @@ def run_worker(
     *,
     create_topics: bool = False,
     started: Callable[[ShopApp], None] | None = None,
+    span: Span = ALL,
 ) -> NoReturn:
-    """Work until told to stop or until something fails; ends this process either way.
+    """Work until told to stop, until something fails or the app finishes; ends this process.
 
     Threads of Faust's outlive its crash, so nothing but `os._exit` ends the process for sure.
     `started` gets the app once it runs, to put an exporter beside it in the same loop.
@@ -59,7 +62,7 @@ def run_worker(
         loop = asyncio.new_event_loop()
         asyncio.set_event_loop(loop)
         code = loop.run_until_complete(
-            _run(settings, shard_factory, on_commit, create_topics, started)
+            _run(settings, shard_factory, on_commit, create_topics, started, span)
         )
     except BaseException:
         log.exception("the worker ends")
@@ -76,6 +79,7 @@ async def _run(
     on_commit: Sequence[CommitHook],
     create_topics: bool,
     started: Callable[[ShopApp], None] | None,
+    span: Span,
 ) -> int:
     stop = _stop_signals()
     try:
@@ -83,12 +87,14 @@ async def _run(
         if not await _unless(stop, preparing):
             return EXIT_OK
         embedded = preparing.result().embedded
-        app = build_app(settings, shard_factory, on_commit, embedded=embedded)
+        app = build_app(settings, shard_factory, on_commit, embedded=embedded, span=span)
         starting = asyncio.ensure_future(app.start())
         starting.add_done_callback(lambda task: _started(app, task, started))
-        if await _unless(stop, asyncio.ensure_future(app.ended.wait())):
-            raise app.failed or RuntimeError("ended without a reason")
-        return await _stop(app)
+        ended = await _unless(stop, asyncio.ensure_future(app.ended.wait()))
+        if app.failed:
+            raise app.failed
+        code = await _stop(app)
+        return EXIT_FINISHED if ended and code == EXIT_OK else code
     except ProducerFenced:
         log.warning(
             "a commit was refused: another worker has taken over a partition of this one, or the "
@@ -162,7 +168,7 @@ def supervise(
 ) -> int:
     """Run `command`, a worker, and start a fresh one with growing pauses whenever it fails.
 
-    Returns when it ended in order or was refused. SIGTERM and SIGINT are passed on; a child that
+    Returns when it ended in order, was finished or was refused. SIGTERM and SIGINT are passed on; a child that
     doesn't end within `patience_s` is killed.
     """
     told: list[int] = []
@@ -175,7 +181,7 @@ def supervise(
         code = _wait(child, told, patience_s)
         if told and code == -signal.SIGTERM:
             return EXIT_OK  # it had not begun
-        if told or code in (EXIT_OK, EXIT_REFUSED):
+        if told or code in (EXIT_OK, EXIT_FINISHED, EXIT_REFUSED):
             return code
         pause_s = first_pause_s if time.monotonic() - began > _STEADY_S else pause_s
         log.warning("the worker ended with %d; a fresh one in %.1f s", code, pause_s)

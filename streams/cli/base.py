@@ -31,6 +31,7 @@ COMMANDS = {
     "simulate": "events of a shop that follows from a seed",
     "query": "a KPI out of a running exporter",
     "compute": "a KPI out of files, without Kafka",
+    "replay": "run the inputs again from a time, beside the running state",
     "dead-letters": "events that didn't count: list, group, mend, send again",
     "backfill": "past events into Prometheus, as if it had been there",
     "kpis": "the KPIs, and what each means",

@@ -163,7 +163,6 @@ def groups_command(settings: Settings, also_sent: bool, form: str, **told: Any) 
 def _send_options(function: F) -> F:
     options = (
         click.option("--dry-run", is_flag=True, help="Show before and after; send nothing."),
-        click.option("--late", is_flag=True, help="Send what is too late as well, for a replay."),
         click.option("--limit", type=click.IntRange(1), help="At most so many, oldest first."),
         click.option("--no-progress", is_flag=True, help="Without the bars."),
     )
@@ -189,6 +188,7 @@ def _send_options(function: F) -> F:
 @click.option(
     "--replace-text", type=(str, str), multiple=True, metavar="OLD NEW", help="In the bytes."
 )
+@click.option("--late", is_flag=True, help="Send what is too late as well, for a replay.")
 @_wanted_options
 @_send_options
 def mend_command(
@@ -196,6 +196,7 @@ def mend_command(
     rules: Path | None,
     charset: str | None,
     replace_text: tuple[tuple[str, str], ...],
+    late: bool,
     **told: Any,
 ) -> None:
     """Put dead letters right by the TOML file RULES, and send what then counts.
@@ -209,7 +210,7 @@ def mend_command(
     all_rules = text_rule(charset, replace_text) + (load_rules(rules) if rules else ())
     if not all_rules:
         raise click.UsageError("expected a file of rules, --charset or --replace-text")
-    _send(settings, all_rules, told)
+    _send(settings, all_rules, late, told)
 
 
 @command.command(
@@ -217,7 +218,6 @@ def mend_command(
     epilog=examples(
         "kpi dead-letters send --dry-run                what would count by now",
         "kpi dead-letters send --reason currency        … after its rate was added to shop.toml",
-        "kpi dead-letters send --reason late --late     for a replay with more lateness",
     ),
 )
 @config_options("bootstrap_servers", "app_id", "partitions")
@@ -227,18 +227,18 @@ def send_command(settings: Settings, **told: Any) -> None:
     """Send dead letters again as they are, if they count by now.
 
     After an upgrade, a change of the settings, or once their time has come. Each is sent once, as
-    by `mend`.
+    by `mend`. What came too late can't be sent: a replay with more lateness takes it where it is.
     """
-    _send(settings, None, told)
+    _send(settings, None, False, told)
 
 
-def _send(settings: Settings, rules: Any, told: dict[str, Any]) -> None:
+def _send(settings: Settings, rules: Any, late: bool, told: dict[str, Any]) -> None:
     from streams.dead_letters.sending import SendOptions, send
 
     options = SendOptions(
         wanted=_wanted(settings, told),
         rules=rules,
-        late=told["late"],
+        late=late,
         dry_run=told["dry_run"],
         limit=told["limit"],
         progress=not told["no_progress"] and sys.stderr.isatty(),
@@ -258,7 +258,7 @@ def _send(settings: Settings, rules: Any, told: dict[str, Any]) -> None:
 
 _KINDS = {
     "rejected": "would be rejected again",
-    "late": "would be too late (a replay with more lateness takes them: --late sends them)",
+    "late": "would be too late for the workers (a replay with more lateness: docs/how-to/replay.md)",
     "future": "of a time that is still to come",
     "off": "of topics that are switched off",
     "unmended": "can't be mended by these rules",

@@ -7,9 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, NamedTuple
-
-import msgspec
+from typing import NamedTuple
 
 from kpi_windows import routes
 from kpi_windows.decoding import Rejected, decode
@@ -18,6 +16,7 @@ from kpi_windows.events import Clock, key_of, to_ms
 from kpi_windows.keys import partition_of
 from streams.dead_letters.letters import Letter
 from streams.dead_letters.mending import Mended
+from streams.intake.ids import with_id
 from streams.units import show_time
 
 
@@ -29,6 +28,8 @@ class Ready(NamedTuple):
     key: bytes
     value: bytes
     at_ms: int
+    given_id: str | None
+    """The id that it got here, as it had none."""
 
 
 class Unfit(NamedTuple):
@@ -70,9 +71,10 @@ class Judge:
         unfit = self._untimely(topic, partition, at_ms)
         if unfit is not None:
             return unfit
-        if event.event_id is None:
-            value = _with_id(value, letter.id)
-        return Ready(topic, partition, key, value, at_ms)
+        given_id = letter.id if event.event_id is None else None
+        if given_id is not None:
+            value = with_id(value.rstrip(), given_id)
+        return Ready(topic, partition, key, value, at_ms, given_id)
 
     def _untimely(self, topic: str, partition: int, at_ms: int) -> Unfit | None:
         zone = self.definitions.zone
@@ -83,13 +85,3 @@ class Judge:
         if at_ms > self.now_ms + self.definitions.future_skew_ms:
             return Unfit("future", f"of {show_time(at_ms, zone)}, which is still to come")
         return None
-
-
-def _with_id(value: bytes, event_id: str) -> bytes:
-    """The same object with one more field; of two equal names in an object the last one counts.
-
-    >>> _with_id(b'{"type": "page_viewed"} ', "orders-0-7")
-    b'{"type": "page_viewed","event_id":"orders-0-7"}'
-    """
-    encoded: Any = msgspec.json.encode(event_id)
-    return bytes(value.rstrip()[:-1] + b',"event_id":' + encoded + b"}")

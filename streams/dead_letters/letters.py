@@ -13,13 +13,12 @@ from typing import Any, NamedTuple
 
 import msgspec
 from aiokafka import TopicPartition
-from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 
 from streams.changelog import OpenEndError, reader
 from streams.fetches import drain
 from streams.settings import Settings
-from streams.topics import Names, RefusedError, UnreachableError, counts
+from streams.topics import Names, RefusedError, partitions_of, unreachable
 
 _WAIT_MS = 50
 _PATIENCE_S = 60.0
@@ -181,21 +180,3 @@ def _letter(partition: int, record: Any) -> Letter:
         buried_ms=record.timestamp_ms,
         place=(partition, record.offset),
     )
-
-
-async def partitions_of(settings: Settings, topic: str) -> int:
-    """How many partitions a topic has; 0 when it isn't there. It creates none."""
-    admin = AIOKafkaAdminClient(
-        bootstrap_servers=list(settings.bootstrap_servers), **settings.kafka_options
-    )
-    try:
-        await admin.start()
-        return (await counts(admin, None)).get(topic, 0)
-    finally:
-        await admin.close()
-
-
-def unreachable(settings: Settings, error: BaseException) -> UnreachableError:
-    """What is raised when a broker doesn't answer as it should."""
-    where = ", ".join(settings.bootstrap_servers)
-    return UnreachableError(f"No Kafka broker answers at {where} ({error!r})")

@@ -18,18 +18,19 @@ from tqdm import tqdm
 
 from streams.checkpoints import last_checkpoints
 from streams.dead_letters.judging import Judge, Ready, Unfit
-from streams.dead_letters.letters import Letter, Wanted, read, unreachable
+from streams.dead_letters.letters import Letter, Wanted, read
 from streams.dead_letters.mending import Mended, Rule, Unmendable, mend
-from streams.dead_letters.sent import SentLog, sent_before
+from streams.dead_letters.sent import Place, SentLog, sent_before
 from streams.intake.sorting import Sorter
 from streams.settings import Settings
+from streams.topics import unreachable
 
 _AT_ONCE = 500
 """Letters in one transaction."""
 
 Show = Callable[[Letter, Mended | None, Ready | Unfit], None]
 _encode = msgspec.msgpack.Encoder().encode
-_decode = msgspec.msgpack.Decoder(tuple[str, Ready]).decode
+_decode = msgspec.msgpack.Decoder(tuple[Place, Ready]).decode
 
 
 @dataclass(frozen=True)
@@ -145,7 +146,8 @@ class _Run:
         if options.dry_run:
             self._show(letter, mended, judged)
             result.sent += 1
-        made.add((judged.at_ms, *letter.place), _encode((letter.id, judged)))
+        place = Place(letter.id, letter.topic, letter.partition, letter.offset)
+        made.add((judged.at_ms, *letter.place), _encode((place, judged)))
 
     def _unfit(self, letter: Letter, mended: Mended | None, unfit: Unfit) -> None:
         self.result.unfit[unfit.kind] += 1
@@ -155,7 +157,7 @@ class _Run:
         """Send what was kept, the oldest event first, so that none of them makes another late."""
         show = not self._options.progress
         with tqdm(total=made.count, desc="sending", unit=" letters", disable=show) as bar:
-            some: list[tuple[str, Ready]] = []
+            some: list[tuple[Place, Ready]] = []
             for _, packed in made:
                 some.append(_decode(packed))
                 if len(some) == _AT_ONCE:
@@ -163,7 +165,7 @@ class _Run:
                     some = []
             await self._write(some, log, bar)
 
-    async def _write(self, some: list[tuple[str, Ready]], log: SentLog, bar: Any) -> None:
+    async def _write(self, some: list[tuple[Place, Ready]], log: SentLog, bar: Any) -> None:
         if some:
             await log.write(some, _now_ms())
             self.result.sent += len(some)

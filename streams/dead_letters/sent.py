@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 from aiokafka import AIOKafkaProducer, TopicPartition
@@ -17,7 +17,6 @@ from aiokafka.errors import KafkaError, MessageSizeTooLargeError, ProducerFenced
 
 from streams.changelog import read_to_end
 from streams.dead_letters.judging import Ready
-from streams.dead_letters.letters import partitions_of, unreachable
 from streams.fetches import Batch
 from streams.settings import Settings
 from streams.topics import (
@@ -28,6 +27,8 @@ from streams.topics import (
     Names,
     RefusedError,
     create_topics,
+    partitions_of,
+    unreachable,
 )
 
 _REQUEST_TIMEOUT_MS = 30_000
@@ -40,13 +41,38 @@ def topic_of(settings: Settings) -> str:
     return f"{settings.app_id}-dead-letters-sent"
 
 
-async def sent_before(settings: Settings) -> set[str]:
-    """The ids of all letters that were sent again."""
+class Place(NamedTuple):
+    """A letter's id, and where its event first stood."""
+
+    letter: str
+    topic: str
+    partition: int
+    offset: int
+
+
+class Note(msgspec.Struct, array_like=True, frozen=True):
+    """That a letter was sent: where its event first stood, and the id that it was given, if any."""
+
+    topic: str
+    partition: int
+    offset: int
+    given_id: str | None
+    sent_ms: int
+
+
+_encode = msgspec.json.Encoder().encode
+_decode = msgspec.json.Decoder(Note).decode
+
+
+async def notes(settings: Settings) -> dict[str, Note]:
+    """Of all letters that were sent again, by the letter's id."""
     topic = topic_of(settings)
-    found: set[str] = set()
+    found: dict[str, Note] = {}
 
     def load(batch: Batch) -> None:
-        found.update(r.key.decode() for r in batch.records if r.key is not None)
+        for record in batch.records:
+            if record.key is not None and record.value is not None:
+                found[record.key.decode()] = _decode(record.value)
 
     try:
         if await partitions_of(settings, topic):
@@ -60,6 +86,11 @@ async def sent_before(settings: Settings) -> set[str]:
     except (TimeoutError, KafkaError, OSError) as error:
         raise unreachable(settings, error) from error
     return found
+
+
+async def sent_before(settings: Settings) -> set[str]:
+    """The ids of all letters that were sent again."""
+    return set(await notes(settings))
 
 
 class SentLog:
@@ -101,8 +132,8 @@ class SentLog:
         except KafkaError:
             pass  # what wasn't committed is aborted by the broker, or by the next run
 
-    async def write(self, events: Sequence[tuple[str, Ready]], now_ms: int) -> None:
-        """Events, each with its letter's id, and the notes of them, or nothing of it.
+    async def write(self, events: Sequence[tuple[Place, Ready]], now_ms: int) -> None:
+        """Events, each with its letter's place, and the notes of them, or nothing of it.
 
         Raises RefusedError when another run has taken over, and UnreachableError.
         """
@@ -110,13 +141,14 @@ class SentLog:
         try:
             await producer.begin_transaction()
             sending = []
-            for letter_id, event in events:
+            for place, event in events:
                 to = {"topic": self._inputs[event.topic], "partition": event.partition}
                 sending.append(await producer.send(value=event.value, key=event.key, **to))
-                note = {"topic": event.topic, "partition": event.partition, "sent_ms": now_ms}
-                value = msgspec.json.encode(note)
-                key = letter_id.encode()
-                sending.append(await producer.send(self._topic, value, key=key, partition=0))
+                note = Note(place.topic, place.partition, place.offset, event.given_id, now_ms)
+                key = place.letter.encode()
+                sending.append(
+                    await producer.send(self._topic, _encode(note), key=key, partition=0)
+                )
             await asyncio.gather(*sending)
             await producer.commit_transaction()
         except ProducerFenced as error:
@@ -130,7 +162,7 @@ class SentLog:
             ) from error
         except (TimeoutError, KafkaError, OSError) as error:
             raise unreachable(self._settings, error) from error
-        self.sent.update(letter_id for letter_id, _ in events)
+        self.sent.update(place.letter for place, _ in events)
 
     async def _ensure(self) -> None:
         settings, topic = self._settings, self._topic

@@ -48,7 +48,7 @@ async def progress(settings: Settings) -> AsyncIterator[Finding]:
         yield Finding(
             BAD,
             "the state was made under other definitions ([shop]: zone, currency, gaps, targets …)",
-            "set them back, or choose a new app_id and let the inputs be read again",
+            "set them back, or read the inputs again: kpi replay --app-id NEW --from earliest",
         )
 
 

@@ -196,6 +196,13 @@ def test_an_event_goes_to_the_partition_of_its_own_key_with_an_id_of_its_place()
     assert json.loads(ready.value) == view(event_id=f"clickstream-1-7-{AT}")
 
 
+def test_space_after_an_event_doesnt_hinder_its_id() -> None:
+    raw = json.dumps(view()).encode() + b" \r\n\t"
+    ready = JUDGE.judge(letter(raw), Mended("clickstream", raw, changed=False))
+    assert isinstance(ready, Ready)
+    assert json.loads(ready.value) == view(event_id=ready.given_id)
+
+
 def test_an_event_with_an_id_keeps_it_and_its_bytes() -> None:
     raw = json.dumps(view(event_id="mine")).encode()
     ready = JUDGE.judge(letter(raw), Mended("clickstream", raw, changed=False))

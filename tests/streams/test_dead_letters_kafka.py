@@ -197,7 +197,9 @@ def test_what_is_too_late_is_sent_only_when_told_and_is_buried_again(shop: Shop)
     shop.until("it is buried", lambda: shop.status()["events"]["orders"]["late"] == 1)
     _, said = shop.letters("send", "--reason", "late")
     assert "1 would be too late" in said
-    _, said = shop.letters("send", "--reason", "late", "--late")
+    rules = shop.folder / "late.toml"
+    rules.write_text("[[mend]]\nset.tax = 1\n")
+    _, said = shop.letters("mend", str(rules), "--reason", "late", "--late")
     assert "1 of 1 dead letters sent" in said
     shop.until("it is buried again", lambda: shop.status()["events"]["orders"]["late"] == 2)
     _, said = shop.letters("send", "--reason", "late", "--dry-run")

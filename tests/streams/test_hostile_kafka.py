@@ -339,7 +339,9 @@ def test_doctor_tells_how_many_dead_letters_there_are_and_what_is_commonest(
 
 def test_the_list_has_each_dead_letter_with_its_bytes(outcome: Outcome) -> None:
     said, _ = outcome.product.kpi("dead-letters", "list", "--format", "json", "--limit", "1000")
-    listed = {(t["topic"], t["partition"], t["offset"]): t for t in map(json.loads, said.split())}
+    listed = {
+        (t["topic"], t["partition"], t["offset"]): t for t in map(json.loads, said.splitlines())
+    }
     assert len(listed) == len(BAD)
     for bad, place in zip(BAD, outcome.places, strict=True):
         told = listed[bad.topic, *place]

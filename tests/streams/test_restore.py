@@ -18,6 +18,7 @@ from streams.changelog import OpenEndError, read_to_end
 from streams.commits import Writer
 from streams.fetches import Batch
 from streams.restore import Held, Restorer, SupersededError, check
+from streams.span import Span
 from streams.topics import Names, RefusedError
 from streams.transport import Offsets
 from tests.kafka.broker import KafkaBroker
@@ -65,6 +66,21 @@ def test_a_lost_range_is_refused_by_name(state: int, begin: int, end: int, lost:
 def test_a_group_that_is_ahead_of_the_state_is_never_followed(positions: dict[str, int]) -> None:
     with pytest.raises(SupersededError, match="app-carts-1 is committed to 50"):
         check(1, NAMES, positions, {"carts": Offsets(0, 90, 50)})
+
+
+@pytest.mark.parametrize(
+    ("state", "begin", "span", "start"),
+    [(None, 0, 40, 40), (None, 60, 40, 60), (50, 0, 80, 50), (50, 0, 20, 50)],
+    ids=["fresh", "the log begins later", "it has a state", "it is further"],
+)
+def test_a_span_says_where_a_fresh_state_begins_and_no_other(
+    state: int | None, begin: int, span: int, start: int
+) -> None:
+    positions = {} if state is None else {"carts": state}
+    found = check(
+        1, NAMES, positions, {"carts": Offsets(begin, 90, state)}, Span({"carts": [0, span]})
+    )
+    assert found == {"carts": start}
 
 
 # -- with a broker

@@ -16,6 +16,7 @@ from aiokafka.errors import OffsetOutOfRangeError
 from kpi_windows.engine import Record
 from streams.fetches import Batch, drain
 from streams.restore import Held, PartitionStats
+from streams.span import ALL, Span
 from streams.tables import ShardStore
 from streams.topics import Names
 from tests.kafka.broker import KafkaBroker
@@ -113,7 +114,9 @@ class _App:
         self.names = Names.of(settings_for(None, "app"))
         self.failed: BaseException | None = None
         self.draining = False
+        self.span = ALL
         self.sought: list[dict[TopicPartition, int]] = []
+        self.held: list[TopicPartition] = []
         self.consumer = SimpleNamespace(thread=self, handing_out=False)
         self.told: dict[str, tuple[int, int, int]] = {}  # topic -> fetched to, log's end, said at
 
@@ -125,6 +128,9 @@ class _App:
 
     def reach(self, tp: TopicPartition) -> tuple[int, int, int] | None:
         return self.told.get(tp.topic)
+
+    async def hold(self, tp: TopicPartition) -> None:
+        self.held.append(tp)
 
     async def release(self, positions: dict[TopicPartition, int]) -> None:
         self.sought.append(positions)
@@ -171,6 +177,26 @@ def test_a_batch_that_begins_elsewhere_is_dropped_and_fetched_again_once(start: 
         assert held.stats.rewinds == 1
         store.ingest("carts", _batch(5, b"1"))
         assert held.positions["carts"] == 6
+
+    asyncio.run(run())
+
+
+def test_what_stands_beyond_the_end_of_a_span_is_never_taken_in_nor_fetched_on() -> None:
+    async def run() -> None:
+        app, store, held = _store()
+        app.span = Span(ends={"carts": [7]})
+        store.ingest("carts", _batch(5, b"1", b"2", b"4", b"8"))
+        await asyncio.sleep(0)
+        assert held.positions["carts"] == held.shard.positions["carts"] == 7
+        assert held.shard.sums == {b"carts/k": [3, 2]}
+        assert app.held == [TopicPartition("app-carts", 0)]
+        assert not store.ingest("carts", _batch(9, b"16"))  # was on its way already
+        app.told["app-carts"] = (10, 30, 0)
+        store.rewind_stalled()
+        store.rewind_stalled()
+        await asyncio.sleep(0)
+        assert held.positions["carts"] == 7
+        assert app.sought == [], "nothing was lost"
 
     asyncio.run(run())
 
