@@ -238,6 +238,10 @@ INTAKE_REQUESTS = Series(
     "kpi_intake_requests_total", "counter", "requests", ("route", "status"),
     "Requests by route (events, webhooks) and HTTP status.",
 )  # fmt: skip
+INTAKE_IGNORED = Series(
+    "kpi_intake_ignored_total", "counter", "things", ("webhook", "reason"),
+    "What in a webhook makes no event.",
+)  # fmt: skip
 INTAKE_SECONDS = Series(
     "kpi_intake_request_seconds", "histogram", "seconds", (),
     "From a request's head to its answer, Kafka's acknowledgement included.",
@@ -259,8 +263,8 @@ INTAKE_REMEMBERED = Series(
     "Events of which a copy would be answered without being written ([intake] remembered).",
 )  # fmt: skip
 INTAKE = (
-    INTAKE_EVENTS, INTAKE_REQUESTS, INTAKE_SECONDS, INTAKE_UNANSWERED, INTAKE_BUFFER,
-    INTAKE_BUFFER_LIMIT, INTAKE_REMEMBERED,
+    INTAKE_EVENTS, INTAKE_REQUESTS, INTAKE_IGNORED, INTAKE_SECONDS, INTAKE_UNANSWERED,
+    INTAKE_BUFFER, INTAKE_BUFFER_LIMIT, INTAKE_REMEMBERED,
 )  # fmt: skip
 
 

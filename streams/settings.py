@@ -150,7 +150,8 @@ class Intake:
     burst: int = setting(20_000, kinds.whole(1, 10_000_000))
     """Events that a token may send at once, after a pause."""
     buffer: int = setting(64_000_000, kinds.whole(1_000_000, 100_000_000_000))
-    """Bytes that may wait for Kafka at once; beyond it the answer is 503."""
+    """Bytes that may wait for Kafka at once, and a quarter of it more for webhooks; beyond it the
+    answer is 503."""
     write_timeout_ms: int = setting(10_000, kinds.DURATION)
     """How long Kafka may take to acknowledge an event; beyond it the answer is 503."""
     body_timeout_ms: int = setting(20_000, kinds.DURATION)

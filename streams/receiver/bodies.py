@@ -9,9 +9,10 @@ import asyncio
 import zlib
 from collections.abc import AsyncIterator, Callable, Iterable
 from dataclasses import dataclass
-from typing import Protocol, TypeVar
+from typing import TypeVar
 
 import msgspec
+from aiohttp import web
 
 from streams.receiver.refusals import RefusedRequest
 
@@ -36,18 +37,21 @@ class Limits:
     body_timeout_s: float
 
 
-class Head(Protocol):
-    """What is read of a request's head."""
+async def of_request(
+    request: web.Request, types: Iterable[str], limits: Limits, take: Callable[[int], None]
+) -> bytes:
+    """A request's whole body, unpacked; `take` is told of its bytes.  Raises RefusedRequest."""
+    encoding = request.headers.get("Content-Encoding", "identity").strip().lower()
+    _check_head(request, encoding, types, limits)
+    try:
+        return await _read(request.content.iter_any(), encoding, limits, take)
+    except (web.RequestPayloadError, ConnectionError) as error:
+        raise RefusedRequest(400, "the body broke off", "send the same again") from error
 
-    @property
-    def content_type(self) -> str: ...
-    @property
-    def charset(self) -> str | None: ...
-    @property
-    def content_length(self) -> int | None: ...
 
-
-def check_head(head: Head, encoding: str, types: Iterable[str], limits: Limits) -> None:
+def _check_head(
+    head: web.Request, encoding: str, types: Iterable[str], limits: Limits
+) -> None:
     """Before anything is read.  Raises RefusedRequest."""
     known = (*types,)
     if head.content_type not in known:
@@ -64,10 +68,10 @@ def check_head(head: Head, encoding: str, types: Iterable[str], limits: Limits) 
             415, f"content encoding {encoding!r} isn't read here", "send it plain, or as gzip"
         )
     if (head.content_length or 0) > limits.body_bytes:
-        raise too_large(limits)
+        raise _too_large(limits)
 
 
-def too_large(limits: Limits) -> RefusedRequest:
+def _too_large(limits: Limits) -> RefusedRequest:
     """A body over the limit."""
     return RefusedRequest(
         413,
@@ -76,10 +80,10 @@ def too_large(limits: Limits) -> RefusedRequest:
     )
 
 
-async def read(
+async def _read(
     chunks: AsyncIterator[bytes], encoding: str, limits: Limits, take: Callable[[int], None]
 ) -> bytes:
-    """The whole body, unpacked; `take` is told of its bytes as they come.  Raises RefusedRequest."""
+    """The whole body, unpacked.  Raises RefusedRequest."""
     parts: list[bytes] = []
     size = 0
     try:
@@ -87,7 +91,7 @@ async def read(
             async for chunk in chunks:
                 size += len(chunk)
                 if size > limits.body_bytes:
-                    raise too_large(limits)
+                    raise _too_large(limits)
                 take(len(chunk))
                 parts.append(chunk)
     except TimeoutError:
@@ -110,7 +114,7 @@ def _unpacked(body: bytes, limits: Limits, take: Callable[[int], None]) -> bytes
             400, f"the body isn't gzip: {error}", "leave out Content-Encoding, or pack it"
         ) from None
     if len(plain) > limits.body_bytes:
-        raise too_large(limits)
+        raise _too_large(limits)
     if not unpacker.eof or unpacker.unused_data:
         raise RefusedRequest(
             400, "the body isn't one whole gzip stream", "pack it in one, and send all of it"

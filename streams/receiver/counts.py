@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import accumulate
 
 from prometheus_client.core import HistogramMetricFamily, Metric
@@ -20,11 +20,12 @@ BOUNDS_S = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 
 
 class Counts:
-    """Events by topic and status, requests by route and status, and how long these took."""
+    """Events by topic and status, requests by route and status, how long these took, what made none."""
 
     def __init__(self) -> None:
         self.events: Counter[tuple[str, str]] = Counter()
         self.requests: Counter[tuple[str, str]] = Counter()
+        self.ignored_total: Counter[tuple[str, str]] = Counter()
         self.seconds = [0] * (len(BOUNDS_S) + 1)
         self.seconds_total = 0.0
 
@@ -39,6 +40,11 @@ class Counts:
         for status, count in summed.items():
             if count:
                 self.events[topic, status] += count
+
+    def ignored(self, name: str, reasons: Sequence[str]) -> None:
+        """These things in a webhook made no event."""
+        for reason in reasons:
+            self.ignored_total[name, reason] += 1
 
 
 class IntakeCollector(Collector):
@@ -57,6 +63,7 @@ class IntakeCollector(Collector):
         counts = self._counts
         yield family(metrics.INTAKE_EVENTS, sorted(counts.events.items()))
         yield family(metrics.INTAKE_REQUESTS, sorted(counts.requests.items()))
+        yield family(metrics.INTAKE_IGNORED, sorted(counts.ignored_total.items()))
         seconds = HistogramMetricFamily(metrics.INTAKE_SECONDS.name, metrics.INTAKE_SECONDS.meaning)
         bounds = [*map(str, BOUNDS_S), "+Inf"]
         heights = map(float, accumulate(counts.seconds))

@@ -11,12 +11,13 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 from aiohttp import web
 from prometheus_client import CollectorRegistry
 
+from streams.adapters import Adapter
 from streams.exposition import registry
 from streams.receiver import bodies
 from streams.receiver.counts import IntakeCollector
@@ -24,6 +25,7 @@ from streams.receiver.reception import Answer, summed
 from streams.receiver.refusals import RefusedRequest, refusal, reply
 from streams.receiver.room import EVENT_BYTES
 from streams.receiver.service import Service
+from streams.receiver.webhooks import receive
 from streams.written import scrape
 
 log = logging.getLogger(__name__)
@@ -33,6 +35,7 @@ Ready = Callable[[], Awaitable[str | None]]
 
 SERVICE: web.AppKey[Service] = web.AppKey("service", Service)
 READY: web.AppKey[Ready] = web.AppKey("ready")
+ADAPTERS: web.AppKey[Mapping[str, Adapter]] = web.AppKey("adapters")
 REGISTRY: web.AppKey[CollectorRegistry] = web.AppKey("registry", CollectorRegistry)
 
 _NOT_HTTP = logging.getLogger("streams.receiver.not_http")
@@ -105,7 +108,8 @@ async def events(request: web.Request) -> web.Response:
     request_key = _request_key(request)
     bucket.take()
     with service.room.share() as share:
-        body = await body_of(request, (*bodies.JSON, *bodies.LINES), share.take)
+        types = (*bodies.JSON, *bodies.LINES)
+        body = await bodies.of_request(request, types, service.limits, share.take)
         values = bodies.values_of(body, request.content_type, service.limits)
         bucket.take_more(len(values) - 1)
         share.take(len(values) * EVENT_BYTES)
@@ -114,15 +118,11 @@ async def events(request: web.Request) -> web.Response:
     return report(answers)
 
 
-async def body_of(request: web.Request, types: Sequence[str], take: Callable[[int], None]) -> bytes:
-    """The request's whole body, unpacked.  Raises RefusedRequest."""
-    limits = request.app[SERVICE].limits
-    encoding = request.headers.get("Content-Encoding", "identity").strip().lower()
-    bodies.check_head(request, encoding, types, limits)
-    try:
-        return await bodies.read(request.content.iter_any(), encoding, limits, take)
-    except (web.RequestPayloadError, ConnectionError) as error:
-        raise RefusedRequest(400, "the body broke off", "send the same again") from error
+async def webhooks(request: web.Request) -> web.Response:
+    """Takes what a shop's software sends."""
+    service = request.app[SERVICE]
+    answers, ignored = await receive(service, request.app[ADAPTERS], request)
+    return report(answers, ignored)
 
 
 def _request_key(request: web.Request) -> str | None:
@@ -136,14 +136,16 @@ def _request_key(request: web.Request) -> str | None:
     )
 
 
-def report(answers: Sequence[Answer]) -> web.Response:
-    """What became of each event.
+def report(answers: Sequence[Answer], ignored: Sequence[str] | None = None) -> web.Response:
+    """What became of each event; of a webhook also what makes none.
 
     200: Kafka has all of them. 207: some are rejected. 422: all are. 503: of some it isn't known,
     and the same is to be sent again.
     """
     counts = summed(answers)
-    told = {**counts, "events": list(answers)}
+    told: dict[str, Any] = {**counts, "events": list(answers)}
+    if ignored is not None:
+        told["ignored"] = list(ignored)
     if counts["not_written"]:
         return reply(told, 503, retry_after_s=_RETRY_AFTER_S)
     if counts["rejected"]:
@@ -170,13 +172,17 @@ async def metrics(request: web.Request) -> web.Response:
     return web.Response(body=page, headers={"Content-Type": content_type})
 
 
-def intake_app(service: Service, ready: Ready) -> web.Application:
+def intake_app(
+    service: Service, ready: Ready, adapters: Mapping[str, Adapter]
+) -> web.Application:
     """The web application; `ready` says why no event would be taken now, or None."""
     app = web.Application(middlewares=[answered])
     app[SERVICE] = service
     app[READY] = ready
+    app[ADAPTERS] = adapters
     app[REGISTRY] = registry(IntakeCollector(service.counts, service.levels))
     app.router.add_post("/v1/events/{topic}", events)
+    app.router.add_post("/v1/webhooks/{name}", webhooks)
     app.router.add_get("/metrics", metrics)
     app.router.add_get("/healthz", healthz)
     app.router.add_get("/readyz", readyz)

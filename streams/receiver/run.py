@@ -16,6 +16,7 @@ from contextlib import asynccontextmanager
 from confluent_kafka import KafkaException
 
 from streams import logs
+from streams.adapters import ADAPTERS
 from streams.receiver.routes import HTTP, intake_app
 from streams.receiver.service import Service
 from streams.receiver.writer import KafkaWriter
@@ -76,7 +77,7 @@ async def running(
         await _check_topics(writer)
         service = Service(settings, writer)
         site = await serve(
-            intake_app(service, _Readiness(writer).reason),
+            intake_app(service, _Readiness(writer).reason, ADAPTERS),
             told.host,
             told.port,
             tls=tls,

@@ -44,6 +44,8 @@ class Service:
         self.tokens = Tokens(told.tokens, told.rate, told.burst, now_s)
         self.reception = Reception(settings.definitions, writer, Memory(told.remembered), now_ms)
         self.room = Room(told.buffer)
+        self.strangers = Room(told.buffer // 4)
+        """For webhooks: who sends one is known only when all of it is there."""
         self.counts = Counts()
         self.stops = False
         """Whether it takes nothing new."""
@@ -75,7 +77,7 @@ class Service:
         """Gauges, by the series' name."""
         return {
             metrics.INTAKE_UNANSWERED.name: self.reception.unanswered,
-            metrics.INTAKE_BUFFER.name: self.room.used,
-            metrics.INTAKE_BUFFER_LIMIT.name: self.room.limit,
+            metrics.INTAKE_BUFFER.name: self.room.used + self.strangers.used,
+            metrics.INTAKE_BUFFER_LIMIT.name: self.room.limit + self.strangers.limit,
             metrics.INTAKE_REMEMBERED.name: self.reception.remembered,
         }

@@ -108,8 +108,9 @@ class Desk:
 async def opened(
     ready: Callable[[], Awaitable[str | None]] | None = None, **changes: Any
 ) -> AsyncIterator[Desk]:
-    """An intake on a free port; `changes` are settings of `[intake]`, or whole `settings`."""
+    """An intake on a free port; `changes` are settings of `[intake]`, or whole `settings`, or `adapters`."""
     settings = changes.pop("settings", Settings())
+    adapters = changes.pop("adapters", None)
     settings = replace(settings, intake=Intake(**{"tokens": (TOKEN, OLD_TOKEN), **changes}))
     shelf = Shelf()
     clock_s = [0.0]
@@ -119,7 +120,7 @@ async def opened(
         return None
 
     site = await serve(
-        intake_app(service, ready or fine),
+        intake_app(service, ready or fine, adapters or {}),
         "127.0.0.1",
         0,
         **{**HTTP, "lingering_time": 0.1},
