@@ -49,9 +49,7 @@ async def of_request(
         raise RefusedRequest(400, "the body broke off", "send the same again") from error
 
 
-def _check_head(
-    head: web.Request, encoding: str, types: Iterable[str], limits: Limits
-) -> None:
+def _check_head(head: web.Request, encoding: str, types: Iterable[str], limits: Limits) -> None:
     """Before anything is read.  Raises RefusedRequest."""
     known = (*types,)
     if head.content_type not in known:

@@ -172,9 +172,7 @@ async def metrics(request: web.Request) -> web.Response:
     return web.Response(body=page, headers={"Content-Type": content_type})
 
 
-def intake_app(
-    service: Service, ready: Ready, adapters: Mapping[str, Adapter]
-) -> web.Application:
+def intake_app(service: Service, ready: Ready, adapters: Mapping[str, Adapter]) -> web.Application:
     """The web application; `ready` says why no event would be taken now, or None."""
     app = web.Application(middlewares=[answered])
     app[SERVICE] = service

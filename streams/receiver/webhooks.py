@@ -41,9 +41,7 @@ async def receive(
     name = request.match_info["name"]
     adapter = adapters.get(name)
     if adapter is None:
-        raise RefusedRequest(
-            404, f"there is no adapter {name!r}", nearest(name, tuple(adapters))
-        )
+        raise RefusedRequest(404, f"there is no adapter {name!r}", nearest(name, tuple(adapters)))
     with service.strangers.share() as share:
         payload = await bodies.of_request(request, bodies.JSON, service.limits, share.take)
         adapted = _adapted(service, adapter, payload, _text(request.headers))

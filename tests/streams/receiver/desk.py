@@ -111,6 +111,7 @@ async def opened(
     """An intake on a free port; `changes` are settings of `[intake]`, or whole `settings`, or `adapters`."""
     settings = changes.pop("settings", Settings())
     adapters = changes.pop("adapters", None)
+    http = {**HTTP, "lingering_time": 0.1, **changes.pop("http", {})}
     settings = replace(settings, intake=Intake(**{"tokens": (TOKEN, OLD_TOKEN), **changes}))
     shelf = Shelf()
     clock_s = [0.0]
@@ -123,7 +124,7 @@ async def opened(
         intake_app(service, ready or fine, adapters or {}),
         "127.0.0.1",
         0,
-        **{**HTTP, "lingering_time": 0.1},
+        **http,
         shutdown_timeout=20,
     )
     async with aiohttp.ClientSession(auto_decompress=False) as client:

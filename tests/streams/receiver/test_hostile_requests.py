@@ -121,6 +121,15 @@ def test_a_body_that_comes_too_slowly_is_given_up() -> None:
     asyncio.run(run())
 
 
+def test_a_head_that_does_not_come_to_its_end_is_given_up() -> None:
+    async def run() -> None:
+        async with opened(http={"keepalive_timeout": 0.05}) as desk:
+            assert await raw(desk, f"POST {PATH} HTTP/1.1\r\nHost: ", read=True) == b""
+            assert await raw(desk, "", read=True) == b""
+
+    asyncio.run(run())
+
+
 def test_a_body_without_a_length_is_bounded_too() -> None:
     async def endless() -> AsyncIterator[bytes]:
         while True:

@@ -6,15 +6,18 @@ import asyncio
 import gzip
 import json
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from kpi_windows.decoding import Rejected, decode
-from kpi_windows.definitions import Definitions
+from kpi_windows.definitions import HOUR_MS, Definitions
 from kpi_windows.engine import Record, Shard
-from kpi_windows.events import key_of
+from kpi_windows.events import TOPICS, key_of
+from streams.config import ConfigError, load
 from streams.settings import Settings, Topics
+from streams.simulator import Shop, ShopOptions
 from tests.streams.receiver.desk import LINES, NOW_MS, OLD_TOKEN, TOKEN, Reply, opened, page
 
 
@@ -161,6 +164,28 @@ def test_what_is_accepted_here_is_neither_rejected_nor_moved_by_the_worker() -> 
         assert key_of(event).encode() == message.key
 
 
+def test_a_whole_shop_is_accepted_under_the_keys_that_it_writes_itself() -> None:
+    shop = Shop(3, ShopOptions(visits_per_hour=60))
+    messages = list(shop.events(NOW_MS - 6 * HOUR_MS, NOW_MS))
+    assert {message.topic for message in messages} == set(TOPICS)
+
+    async def run() -> None:
+        async with opened(max_events=100_000, burst=1_000_000) as desk:
+            for topic in TOPICS:
+                mine = [m for m in messages if m.topic == topic]
+                reply = await desk.post(
+                    f"/v1/events/{topic}",
+                    b"\n".join(m.value for m in mine),
+                    Idempotency_Key=topic,
+                    **LINES,
+                )
+                assert reply.told["rejected"] == 0, reply.told["events"]
+                written = {m.key for m in desk.shelf.messages if m.topic == topic}
+                assert written == {m.key for m in mine}
+
+    asyncio.run(run())
+
+
 def test_an_id_is_written_once_and_its_copies_are_duplicates() -> None:
     async def run() -> None:
         async with opened() as desk:
@@ -259,6 +284,19 @@ def test_a_topic_that_is_off_or_unknown_is_said_to_be() -> None:
         assert "[topics] production = true" in switched_off.told["hint"]
 
     asyncio.run(run())
+
+
+@pytest.mark.parametrize("tokens", ["hush-hush", "two words of a secret", "sécret-sécret-sécret"])
+def test_a_token_that_cannot_be_one_is_refused_and_not_repeated(
+    tokens: str, tmp_path: Path
+) -> None:
+    file = tmp_path / "shop.toml"
+    file.write_text(f'[intake]\ntokens = ["{tokens}"]\n')
+    for how in ({"environ": {"KPI_INTAKE_TOKENS": tokens}}, {"path": file, "environ": {}}):
+        with pytest.raises(ConfigError, match="a list of secrets") as refused:
+            load(**how)
+        assert tokens not in str(refused.value)
+    assert TOKEN not in repr(load(environ={"KPI_INTAKE_TOKENS": f"{TOKEN}, {OLD_TOKEN}"}))
 
 
 def test_both_tokens_do_while_one_replaces_the_other() -> None:
