@@ -23,7 +23,7 @@ from streams.generate.alerts import (
 SCOPE = "processor"
 BLINDS = {"blinds": "business"}
 """The label of alerts under which business alerts mean nothing."""
-EXPORTER, WORKER = "kpi-exporter", "kpi-worker"
+EXPORTER, WORKER, INTAKE = "kpi-exporter", "kpi-worker", "kpi-intake"
 """Prometheus' names of the jobs."""
 _ONE = '{job="%s", instance="a"}'
 
@@ -56,7 +56,7 @@ def _pair(
 
 def all_of() -> tuple[Alert, ...]:
     """All of them, gravest first."""
-    return (*_absent(), *_stuck(), *_wrong(), *_election(), *_limits())
+    return (*_absent(), *_stuck(), *_wrong(), *_election(), *_intake(), *_limits())
 
 
 def _down(job: str) -> tuple[Case, ...]:
@@ -251,6 +251,41 @@ def _election() -> tuple[Alert, ...]:
             Case("one is elected", {first: flat(0), second: flat(1)}, {QUIET: ()}),
             Case("a hand-over takes a while", {first: "1 0 0 0 1+0x75"}, {QUIET: (), 4: ()}),
             Case("nobody takes part", {}, {QUIET: ()}),
+        ),
+    )  # fmt: skip
+
+
+def _intake() -> tuple[Alert, ...]:
+    """A shop without an intake has none of these series, and no alert."""
+    events = metrics.INTAKE_EVENTS.name
+    all_of_topic = f"sum by (topic) (rate({events}[10m]))"
+    rejected = f'sum by (topic) (rate({events}{{status="rejected"}}[10m]))'
+
+    def told(status: str, each_minute: int) -> dict[str, str]:
+        labels = 'topic="orders", instance="a"'
+        return {
+            f'{events}{{status="accepted", {labels}}}': f"0+{100 - each_minute}x75",
+            f'{events}{{status="{status}", {labels}}}': f"0+{each_minute}x75",
+        }
+
+    return (
+        _alert(
+            "KpiIntakeNotWriting", "critical",
+            f'sum by (topic) (increase({events}{{status="not_written"}}[5m])) > 0',
+            "{value} events of {topic} were not written within five minutes: senders have to come again.",
+            "Kafka doesn't acknowledge in time. Does it answer, are all replicas in sync, is the disk "
+            "full? `/readyz` of the intake and `kpi doctor` say more. Nothing is lost while senders "
+            "send again what isn't acknowledged.",
+            *_pair(told("not_written", 20), told("duplicate", 20), 100.0, at=12, topic="orders"),
+            carried=("topic",),
+        ),
+        _alert(
+            "KpiIntakeRejectsHigh", "warning", f"{rejected} / {all_of_topic} > 0.1",
+            "{value} of the events of {topic} that are sent to the intake are none.",
+            "Each answer says what was expected; the sender has to be mended. Compare with "
+            "docs/reference, and ask what has changed there.",
+            *_pair(told("rejected", 20), told("rejected", 5), 0.2, at=17, topic="orders"),
+            style=PERCENT, carried=("topic",), minutes=10,
         ),
     )  # fmt: skip
 

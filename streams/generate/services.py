@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from streams.generate.processor_alerts import BLINDS, EXPORTER, WORKER
+from streams.generate.processor_alerts import BLINDS, EXPORTER, INTAKE, WORKER
 from streams.generate.rule_files import dumped
 from streams.settings import Alerting, Settings
 
@@ -42,6 +42,7 @@ def _prometheus() -> dict[str, Any]:
         "scrape_configs": [
             job(EXPORTER, TARGET, scrape_timeout="14s"),  # all KPIs, on a busy machine
             job(WORKER, "worker-1:9465", "worker-2:9465"),
+            job(INTAKE, "intake:9466"),  # down in a shop that has none, which nobody is told of
             job("prometheus", "127.0.0.1:9090"),
         ],
     }

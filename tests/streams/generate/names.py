@@ -31,7 +31,7 @@ def exported() -> dict[str, set[str]]:
     for kpi in SHOP.catalogue.values():
         for family in metrics.families_of(kpi):
             told[family.name] = {"window", *family.labels}
-    for series in (*metrics.EXPORTER, *metrics.WORKER):
+    for series in (*metrics.EXPORTER, *metrics.WORKER, *metrics.INTAKE):
         for end in _PARTS.get(series.kind, ("",)):
             told[series.name + end] = {*series.labels, "job", "instance"}
     return told

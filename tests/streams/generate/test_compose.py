@@ -78,7 +78,12 @@ def test_prometheus_asks_the_ports_on_which_ours_listen() -> None:
     made = MADE
     jobs = yaml.safe_load(made["grafana/prometheus/prometheus.yml"])["scrape_configs"]
     targets = [t for job in jobs for one in job["static_configs"] for t in one["targets"]]
-    ports = {"exporter": Exporter().port, "worker-1": Worker().port, "worker-2": Worker().port}
+    ports = {
+        "exporter": Exporter().port,
+        "worker-1": Worker().port,
+        "worker-2": Worker().port,
+        "intake": Intake().port,
+    }
     assert {f"{name}:{port}" for name, port in ports.items()} <= set(targets)
 
 
