@@ -258,8 +258,8 @@ def _election() -> tuple[Alert, ...]:
 def _intake() -> tuple[Alert, ...]:
     """A shop without an intake has none of these series, and no alert."""
     events = metrics.INTAKE_EVENTS.name
-    all_of_topic = f"sum by (topic) (rate({events}[10m]))"
-    rejected = f'sum by (topic) (rate({events}{{status="rejected"}}[10m]))'
+    all_of_topic = f"sum by (topic) (increase({events}[15m]))"
+    rejected = f'sum by (topic) (increase({events}{{status="rejected"}}[15m]))'
 
     def told(status: str, each_minute: int) -> dict[str, str]:
         labels = 'topic="orders", instance="a"'
@@ -280,12 +280,12 @@ def _intake() -> tuple[Alert, ...]:
             carried=("topic",),
         ),
         _alert(
-            "KpiIntakeRejectsHigh", "warning", f"{rejected} / {all_of_topic} > 0.1",
+            "KpiIntakeRejectsHigh", "warning", f"{rejected}\n/ ({all_of_topic} >= 100) > 0.05",
             "{value} of the events of {topic} that are sent to the intake are none.",
             "Each answer says what was expected; the sender has to be mended. Compare with "
             "docs/reference, and ask what has changed there.",
-            *_pair(told("rejected", 20), told("rejected", 5), 0.2, at=17, topic="orders"),
-            style=PERCENT, carried=("topic",), minutes=10,
+            *_pair(told("rejected", 20), told("rejected", 5), 0.2, at=20, topic="orders"),
+            style=PERCENT, carried=("topic",),
         ),
     )  # fmt: skip
 
