@@ -145,11 +145,10 @@ class KafkaWriter:
         return f"Kafka didn't take it: {error.str()}"
 
     def _trouble(self, error: Any) -> None:
+        """What librdkafka gets over by itself is in its log already."""
         if error.fatal():
             log.error("the producer can't go on: %s", error.str())
             self._loop.call_soon_threadsafe(self._failed, error.str())
-        else:
-            log.warning("Kafka: %s", error.str())
 
 
 def _is_led(partitions: Sequence[Any]) -> bool:

@@ -10,6 +10,8 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from tests.streams.receiver.desk import LINES, TOKEN, Desk, opened, page, until
 
@@ -75,6 +77,45 @@ def test_a_hostile_value_is_rejected_where_it_stands(value: bytes) -> None:
             reply = await desk.post(PATH, body, **LINES)
             assert reply.statuses == ["accepted", "rejected", "duplicate"]
             assert len(reply.told["events"][1]["reason"]) < 300
+
+    asyncio.run(run())
+
+
+_PIECES = st.sampled_from(
+    [
+        EVENT,
+        b"{",
+        b"}",
+        b"[",
+        b"]",
+        b",",
+        b":",
+        b'"',
+        b"\\",
+        b"\n",
+        b" ",
+        b"null",
+        b"1e9",
+        b'"type"',
+    ]
+)
+
+
+@given(st.lists(_PIECES | st.binary(max_size=8), max_size=12).map(b"".join), st.booleans())
+@settings(max_examples=150)
+def test_whatever_is_sent_is_answered_and_only_what_is_written_is_accepted(
+    body: bytes, as_lines: bool
+) -> None:
+    async def run() -> None:
+        async with opened() as desk:
+            reply = await desk.post(PATH, body, **(LINES if as_lines else {}))
+            assert reply.status in (200, 207, 400, 422), reply
+            if reply.status == 400:
+                assert reply.told.keys() == {"error", "hint"}
+            else:
+                assert reply.told["accepted"] == len(desk.shelf.messages)
+                assert set(reply.statuses) <= {"accepted", "duplicate", "rejected"}
+            assert desk.service.room.used == 0
 
     asyncio.run(run())
 
