@@ -289,7 +289,7 @@ def test_under_load_nothing_acknowledged_is_lost_and_nothing_counts_twice(
     process = Process(tmp_path, own_kafka.bootstrap, KPI_INTAKE_WRITE_TIMEOUT="2s")
     process.start()
     at_ms = now_ms()
-    bodies = [json.dumps(page(n, at_ms + n)).encode() for n in range(12_000)]
+    bodies = [json.dumps(page(n, at_ms + n)).encode() for n in range(10_000)]
     load = Load(process.url, TOKEN, bodies, connections=128, rate=2_000)
 
     async def interrupted() -> None:
@@ -297,9 +297,9 @@ def test_under_load_nothing_acknowledged_is_lost_and_nothing_counts_twice(
             while len(load.acknowledged) < count:  # noqa: ASYNC110  # nothing tells
                 await asyncio.sleep(0.01)
 
-        await reached(4_000)
+        await reached(3_000)
         await asyncio.to_thread(own_kafka.restart, kill=True, down_s=2)
-        await reached(8_000)
+        await reached(6_500)
         await asyncio.to_thread(process.end, signal.SIGKILL)
         await asyncio.to_thread(process.start)
 
