@@ -268,6 +268,8 @@ def inside(settings: Settings, visits_per_hour: float | None) -> NoReturn:
     from zoneinfo import ZoneInfo
 
     from kpi_windows.engine import Shard
+    from streams.alerting.collector import AlertCollector
+    from streams.alerting.evaluator import Evaluator
     from streams.collectors import WorkerCollector
     from streams.demo_goals import demo_goals
     from streams.exporter import exporter_app
@@ -291,9 +293,12 @@ def inside(settings: Settings, visits_per_hour: float | None) -> NoReturn:
 
     async def open_site(app: Any) -> None:
         exporter = settings.exporter
-        web = exporter_app(whole, WorkerCollector(app))
+        evaluator = Evaluator(settings, whole)
+        web = exporter_app(whole, WorkerCollector(app), AlertCollector(settings, evaluator))
         app.own_site = await serve(web, exporter.host, exporter.port, else_any=True)
         print(app.own_site.url, flush=True)  # noqa: T201 - the parent reads it
+        if settings.alerting.evaluate:
+            await evaluator.run()
 
     def started(app: Any) -> None:
         app.own_site = asyncio.ensure_future(open_site(app))

@@ -13,6 +13,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from collections.abc import Mapping
+from typing import Any
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError, ProducerFenced
@@ -24,7 +26,7 @@ from streams.alerting.topics import PARTITION, AlertTopics, ensure
 from streams.changelog import OpenEndError, TruncatedError
 from streams.follower import Whole
 from streams.settings import Settings
-from streams.topics import RefusedError, UnreachableError
+from streams.topics import RefusedError, UnreachableError, reading
 
 log = logging.getLogger(__name__)
 
@@ -54,8 +56,9 @@ class Evaluator:
         """Until cancelled; whatever goes wrong, it takes part again after a while."""
         while True:
             try:
-                await ensure(self._settings)
-                await self._take_part()
+                cluster = await ensure(self._settings)
+                options = reading(self._settings.kafka_options, embedded=cluster.embedded)
+                await self._take_part(options)
             except ProducerFenced:
                 log.info("another exporter watches the thresholds now; standing by")
             except (RefusedError, UnreachableError) as error:
@@ -73,7 +76,7 @@ class Evaluator:
             log.warning("alerts aren't evaluated: %s; trying again every %g s", trouble, _RETRY_S)
         self._trouble = trouble
 
-    async def _take_part(self) -> None:
+    async def _take_part(self, options: Mapping[str, Any]) -> None:
         settings = self._settings
         topic = AlertTopics.of(settings).state
         consumer = AIOKafkaConsumer(
@@ -85,7 +88,7 @@ class Evaluator:
             enable_auto_commit=False,
             session_timeout_ms=settings.kafka.session_timeout_ms,
             heartbeat_interval_ms=settings.kafka.heartbeat_ms,
-            **settings.kafka_options,
+            **options,
         )
         await consumer.start()
         try:
@@ -94,17 +97,17 @@ class Evaluator:
                 if TopicPartition(topic, PARTITION) not in consumer.assignment():
                     await self._step_back()
                 elif self._log is None:
-                    await self._take_over()
+                    await self._take_over(options)
                 else:
                     await self._judge(self._log)
         finally:
             await self._step_back()
             await consumer.stop()
 
-    async def _take_over(self) -> None:
+    async def _take_over(self, options: Mapping[str, Any]) -> None:
         opened = AlertLog(self._settings)
         try:
-            self.state = await opened.open()
+            self.state = await opened.open(options)
         except BaseException:
             await opened.close()
             raise

@@ -15,6 +15,7 @@ from streams.topics import (
     CHANGELOG,
     DAY_MS,
     EMBEDDED,
+    Cluster,
     RefusedError,
     UnreachableError,
     check_compaction,
@@ -41,8 +42,8 @@ class AlertTopics(NamedTuple):
         return cls(settings.alerting.topic, f"{settings.app_id}-alerts-state")
 
 
-async def ensure(settings: Settings, *, create: bool = False) -> list[str]:
-    """Have both topics; returns those that had to be created, each with one partition.
+async def ensure(settings: Settings, *, create: bool = False) -> Cluster:
+    """Have both topics, each with one partition; says which had to be created.
 
     Without `create` a missing one is refused, except on the embedded broker, where topics appear
     on first use.  Raises RefusedError or UnreachableError.
@@ -61,7 +62,7 @@ async def ensure(settings: Settings, *, create: bool = False) -> list[str]:
         if cluster["cluster_id"].startswith(EMBEDDED):
             if missing:
                 await admin.describe_topics(missing)  # it makes what it is asked about
-            return missing
+            return Cluster(missing, embedded=True)
         if missing and not create:
             raise RefusedError(f"Missing in Kafka: {', '.join(missing)}. `kpi topics` creates them")
         if missing:
@@ -74,4 +75,4 @@ async def ensure(settings: Settings, *, create: bool = False) -> list[str]:
         raise UnreachableError(f"No Kafka broker answers at {where} ({error!r})") from error
     finally:
         await admin.close()
-    return missing
+    return Cluster(missing, embedded=False)

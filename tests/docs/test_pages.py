@@ -1,0 +1,109 @@
+"""Every command of README.md and docs/ does what its page says, page by page in its order."""
+
+from __future__ import annotations
+
+import itertools
+import re
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+import pytest
+import yaml
+
+from streams.broker import EmbeddedBroker
+from streams.cli import main
+from tests.docs.pages import ROOT, Command, read, written_pages
+from tests.docs.terminal import Terminal, WrongError
+
+PAGES = {page.name: page for page in map(read, written_pages())}
+TO_RUN = [name for name, page in PAGES.items() if any(not c.not_run for c in page.commands)]
+NOT_RUN = [(name, each) for name, page in PAGES.items() for each in page.commands if each.not_run]
+MOST_NOT_RUN = 1 / 4
+"""Of all commands: documentation that nobody runs is a promise."""
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+    """A running demo that the pages beside one share: variables that lead to it."""
+    with Terminal(tmp_path_factory.mktemp("demo"), {}) as terminal:
+        said = terminal.run(Command(0, "kpi demo --hours 3 --visits 300"))
+        found = re.search(r"http://127.0.0.1:(\d+)(?s:.*)Kafka +(\S+)", said)
+        assert found, said
+        variables = {"KPI_EXPORTER_PORT": found[1], "KPI_BOOTSTRAP_SERVERS": found[2]}
+        yield {**variables, "KPI_APP_ID": "demo"}
+
+
+@pytest.mark.parametrize("name", TO_RUN)
+def test_a_page_does_what_it_says(
+    name: str, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    page = PAGES[name]
+    with EmbeddedBroker() as broker:
+        variables = {"KPI_BOOTSTRAP_SERVERS": broker.bootstrap}
+        if page.beside_demo:
+            variables = request.getfixturevalue("demo")
+        with Terminal(tmp_path, variables) as terminal:
+            for step in page.steps:
+                try:
+                    terminal.do(step)
+                except WrongError as error:
+                    pytest.fail(f"{name}:{step.line}: {step.text}\n{error}", pytrace=False)
+
+
+@pytest.mark.parametrize(("name", "command"), NOT_RUN, ids=lambda of: str(getattr(of, "line", of)))
+def test_what_is_not_run_says_why_and_names_what_there_is(name: str, command: Command) -> None:
+    assert len(str(command.not_run).split()) >= 3, f"{name}:{command.line}: no reason"
+    _check(shlex.split(command.text, comments=True))
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_what_the_text_of_a_page_names_is_there(name: str) -> None:
+    text = re.sub(r"```.*?```", "", PAGES[name].path.read_text(encoding="utf-8"), flags=re.DOTALL)
+    for span in re.findall(r"`((?:kpi|make|docker compose) [^`]*)`", text):
+        _check(shlex.split(span.replace("…", "")))
+
+
+def _check(words: list[str]) -> None:
+    """That what a command names is there: its options, its files, its targets."""
+    files = [word for word in words if re.match(r"(examples|grafana|docs)/", word)]
+    assert not [word for word in files if not (ROOT / word).exists()], files
+    words[0] = words[0].rpartition("/")[2]
+    if words[0] == "kpi":
+        _check_options(words[1:])
+    elif words[0] == "make" and len(words) > 1:
+        targets = (ROOT / "Makefile").read_text(encoding="utf-8")
+        assert re.search(rf"^{re.escape(words[1])}:", targets, re.MULTILINE), f"no make {words[1]}"
+    elif words[:2] == ["docker", "compose"]:
+        _check_compose(words[2:])
+
+
+def _check_options(words: list[str]) -> None:
+    """That `kpi` has the command, and it the options."""
+    group = click.Context(main)
+    if words[0].startswith("-"):
+        return  # `kpi --help`
+    command = main.get_command(group, words[0])
+    assert command is not None, f"there is no kpi {words[0]}"
+    context = click.Context(command, parent=group, info_name=words[0])
+    known = {name for param in command.get_params(context) for name in param.opts}
+    for word in words[1:]:
+        if word.startswith("--"):
+            assert word.partition("=")[0] in known, f"kpi {words[0]} has no {word}"
+
+
+def _check_compose(words: list[str]) -> None:
+    """That docker-compose.yml has the profiles and the services."""
+    services = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]
+    profiles = {each for service in services.values() for each in service.get("profiles", ())}
+    for option, value in itertools.pairwise(words):
+        assert option != "--profile" or value in profiles, f"no profile {value}"
+
+
+def test_few_commands_are_not_run() -> None:
+    commands = [each for page in PAGES.values() for each in page.commands]
+    print(f"{len(commands)} commands, {len(NOT_RUN)} of them not run:")
+    for name, each in NOT_RUN:
+        print(f"  {name}:{each.line}: {each.text.split(' #')[0].strip()}: {each.not_run}")
+    assert len(NOT_RUN) <= MOST_NOT_RUN * len(commands)
