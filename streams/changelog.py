@@ -39,14 +39,26 @@ class Committed(NamedTuple):
     caught_up: bool  # it was the newest when it was read
 
 
-def reader(
-    bootstrap_servers: Sequence[str], options: Mapping[str, Any], *, wait_ms: int
-) -> AIOKafkaConsumer:
+class Reader(AIOKafkaConsumer):
+    """A consumer that reads the embedded broker too.
+
+    The markers that end transactions in its log have no checksum, and it has no controller.  A
+    cluster that is just electing one is read without a look at checksums; those of TCP remain.
+    """
+
+    async def start(self) -> None:
+        """Connects."""
+        await super().start()
+        if self._client.cluster.controller is None:
+            self._fetcher._check_crcs = False
+
+
+def reader(bootstrap_servers: Sequence[str], options: Mapping[str, Any], *, wait_ms: int) -> Reader:
     """A consumer of committed records, outside any group, that begins at the beginning.
 
     `options` are aiokafka's, such as `kafka_options` of the settings.
     """
-    return AIOKafkaConsumer(
+    return Reader(
         bootstrap_servers=list(bootstrap_servers),
         isolation_level="read_committed",
         auto_offset_reset="earliest",

@@ -21,7 +21,7 @@ from kpi_windows.codec import Checkpoint, unpack_checkpoint
 from kpi_windows.view import View
 from streams.changelog import follow, reader
 from streams.settings import Settings
-from streams.topics import EMBEDDED, Names, reading
+from streams.topics import Names
 
 log = logging.getLogger(__name__)
 
@@ -174,12 +174,12 @@ class Follower:
 
     async def _follow(self) -> None:
         settings, whole = self._settings, self._whole
-        empty, options = await self._look()
+        empty = await self._empty()
         whole.begin()
         for partition in empty:
             whole.catch_up(partition)
-        servers, partitions = settings.bootstrap_servers, range(whole.partitions)
-        async for cut in follow(servers, options, self._topic, partitions):
+        servers, options = settings.bootstrap_servers, settings.kafka_options
+        async for cut in follow(servers, options, self._topic, range(whole.partitions)):
             if cut is None:
                 for partition in whole.seen:
                     whole.catch_up(partition)
@@ -189,8 +189,8 @@ class Follower:
             if cut.caught_up:
                 whole.catch_up(cut.partition)
 
-    async def _look(self) -> tuple[list[int], dict[str, Any]]:
-        """Partitions in which nothing was ever committed, and how to read the others."""
+    async def _empty(self) -> list[int]:
+        """Partitions in which nothing was ever committed."""
         settings, topic = self._settings, self._topic
         admin = AIOKafkaAdminClient(
             bootstrap_servers=list(settings.bootstrap_servers), **settings.kafka_options
@@ -198,7 +198,6 @@ class Follower:
         try:
             await admin.start()
             described = await admin.describe_topics()  # of all: asking for one may create it
-            cluster = await admin.describe_cluster()
         finally:
             await admin.close()
         found = next((len(t["partitions"]) for t in described if t["topic"] == topic), 0)
@@ -215,6 +214,4 @@ class Follower:
             ends = await consumer.end_offsets([TopicPartition(topic, p) for p in range(found)])
         finally:
             await consumer.stop()
-        embedded = cluster["cluster_id"].startswith(EMBEDDED)
-        options = reading(settings.kafka_options, embedded=embedded)
-        return [tp.partition for tp, end in ends.items() if end == 0], options
+        return [tp.partition for tp, end in ends.items() if end == 0]

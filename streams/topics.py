@@ -182,14 +182,6 @@ async def ensure(
     return Cluster(missing, embedded)
 
 
-def reading(options: Mapping[str, Any], *, embedded: bool) -> dict[str, Any]:
-    """`options` to connect, for a consumer.
-
-    The markers that end transactions in the embedded broker's log have no checksum.
-    """
-    return {**options, "check_crcs": not embedded}
-
-
 async def counts(admin: Any, topics: Iterable[str] | None) -> dict[str, int]:
     """Partitions by topic; `None` asks for every topic and creates none."""
     found = await admin.describe_topics(None if topics is None else list(topics))

@@ -13,20 +13,18 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Mapping
-from typing import Any
 
-from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka import TopicPartition
 from aiokafka.errors import KafkaError, ProducerFenced
 
 from kpi_windows.alerting import Alert, State, due_ms, judge
 from streams.alerting.log import AlertLog
 from streams.alerting.messages import key_of, message_of
 from streams.alerting.topics import PARTITION, AlertTopics, ensure
-from streams.changelog import OpenEndError, TruncatedError
+from streams.changelog import OpenEndError, Reader, TruncatedError
 from streams.follower import Whole
 from streams.settings import Settings
-from streams.topics import RefusedError, UnreachableError, reading
+from streams.topics import RefusedError, UnreachableError
 
 log = logging.getLogger(__name__)
 
@@ -56,9 +54,8 @@ class Evaluator:
         """Until cancelled; whatever goes wrong, it takes part again after a while."""
         while True:
             try:
-                cluster = await ensure(self._settings)
-                options = reading(self._settings.kafka_options, embedded=cluster.embedded)
-                await self._take_part(options)
+                await ensure(self._settings)
+                await self._take_part()
             except ProducerFenced:
                 log.info("another exporter watches the thresholds now; standing by")
             except (RefusedError, UnreachableError) as error:
@@ -76,10 +73,10 @@ class Evaluator:
             log.warning("alerts aren't evaluated: %s; trying again every %g s", trouble, _RETRY_S)
         self._trouble = trouble
 
-    async def _take_part(self, options: Mapping[str, Any]) -> None:
+    async def _take_part(self) -> None:
         settings = self._settings
         topic = AlertTopics.of(settings).state
-        consumer = AIOKafkaConsumer(
+        consumer = Reader(
             topic,
             bootstrap_servers=list(settings.bootstrap_servers),
             group_id=f"{settings.app_id}-alerts",
@@ -88,7 +85,7 @@ class Evaluator:
             enable_auto_commit=False,
             session_timeout_ms=settings.kafka.session_timeout_ms,
             heartbeat_interval_ms=settings.kafka.heartbeat_ms,
-            **options,
+            **settings.kafka_options,
         )
         await consumer.start()
         try:
@@ -97,17 +94,17 @@ class Evaluator:
                 if TopicPartition(topic, PARTITION) not in consumer.assignment():
                     await self._step_back()
                 elif self._log is None:
-                    await self._take_over(options)
+                    await self._take_over()
                 else:
                     await self._judge(self._log)
         finally:
             await self._step_back()
             await consumer.stop()
 
-    async def _take_over(self, options: Mapping[str, Any]) -> None:
+    async def _take_over(self) -> None:
         opened = AlertLog(self._settings)
         try:
-            self.state = await opened.open(options)
+            self.state = await opened.open()
         except BaseException:
             await opened.close()
             raise

@@ -6,8 +6,7 @@ It must not know when to alert, nor who is elected.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from aiokafka import AIOKafkaProducer, TopicPartition
 
@@ -41,11 +40,8 @@ class AlertLog:
             **settings.kafka_options,
         )
 
-    async def open(self, options: Mapping[str, Any] | None = None) -> State:
-        """Fences older writers, and returns the state that they left.
-
-        `options` are for reading it; by default those of the settings.
-        """
+    async def open(self) -> State:
+        """Fences older writers, and returns the state that they left."""
         await self._producer.start()
         if not self._producer._txn_manager.has_pid():
             raise RuntimeError("alerts: no producer id, older writers are not fenced")
@@ -56,8 +52,7 @@ class AlertLog:
 
         settings = self._settings
         state = TopicPartition(self._topics.state, PARTITION)
-        options = settings.kafka_options if options is None else options
-        await read_to_end(settings.bootstrap_servers, options, [state], load)
+        await read_to_end(settings.bootstrap_servers, settings.kafka_options, [state], load)
         return unpack_state(found[-1])
 
     async def write(self, state: State, alerts: Sequence[tuple[bytes, bytes]]) -> None:

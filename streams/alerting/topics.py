@@ -15,7 +15,6 @@ from streams.topics import (
     CHANGELOG,
     DAY_MS,
     EMBEDDED,
-    Cluster,
     RefusedError,
     UnreachableError,
     check_compaction,
@@ -42,8 +41,8 @@ class AlertTopics(NamedTuple):
         return cls(settings.alerting.topic, f"{settings.app_id}-alerts-state")
 
 
-async def ensure(settings: Settings, *, create: bool = False) -> Cluster:
-    """Have both topics, each with one partition; says which had to be created.
+async def ensure(settings: Settings, *, create: bool = False) -> list[str]:
+    """Have both topics; returns those that had to be created, each with one partition.
 
     Without `create` a missing one is refused, except on the embedded broker, where topics appear
     on first use.  Raises RefusedError or UnreachableError.
@@ -62,7 +61,7 @@ async def ensure(settings: Settings, *, create: bool = False) -> Cluster:
         if cluster["cluster_id"].startswith(EMBEDDED):
             if missing:
                 await admin.describe_topics(missing)  # it makes what it is asked about
-            return Cluster(missing, embedded=True)
+            return missing
         if missing and not create:
             raise RefusedError(f"Missing in Kafka: {', '.join(missing)}. `kpi topics` creates them")
         if missing:
@@ -75,4 +74,4 @@ async def ensure(settings: Settings, *, create: bool = False) -> Cluster:
         raise UnreachableError(f"No Kafka broker answers at {where} ({error!r})") from error
     finally:
         await admin.close()
-    return Cluster(missing, embedded=False)
+    return missing

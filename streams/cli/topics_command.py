@@ -34,6 +34,6 @@ def command(settings: Settings, check: bool) -> None:
         click.echo(f"{name}: {'created' if name in created else 'there'}")
     click.echo(f"all with {settings.partitions} partitions")
     if settings.alerting.evaluate:
-        created = asyncio.run(alerts.ensure(settings, create=not check)).created
+        created = asyncio.run(alerts.ensure(settings, create=not check))
         for name in alerts.AlertTopics.of(settings):
             click.echo(f"{name}: {'created' if name in created else 'there'}, for alerts")

@@ -98,6 +98,16 @@ class Process:
             time.sleep(0.05)
         return True
 
+    def end(self) -> int | None:
+        """Its exit code once it ends by itself; None when it doesn't, and had to be ended."""
+        try:
+            code = self._process.wait(PATIENCE_S)
+        except subprocess.TimeoutExpired:
+            self.close()
+            return None
+        self._reader.join(5)
+        return code
+
     def close(self) -> None:
         """As Ctrl-C would, and then by force."""
         if self._process.poll() is None:
@@ -195,22 +205,18 @@ class Terminal:
     def _once(self, text: str) -> tuple[int, str]:
         self._state.unlink(missing_ok=True)
         keep = f"env -0 > {shlex.quote(str(self._state))}"
-        done = subprocess.run(
-            ["bash", "-c", f"set -o pipefail; {text}\ncode=$?; {keep}; exit $code"],
-            cwd=self._folder,
-            env=self._variables,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            timeout=PATIENCE_S,
-            check=False,
-        )
+        script = f"set -o pipefail; {text}\ncode=$?; {keep}; exit $code"
+        process = Process(["bash", "-c", script], self._folder, self._variables)
+        code = process.end()
+        if code is None:
+            raise WrongError(
+                f"no end after {PATIENCE_S:g} s; until then it printed:\n{process.said}"
+            )
         if self._state.exists():
             pairs = self._state.read_text().split("\0")
             self._variables = dict(pair.split("=", 1) for pair in pairs if "=" in pair)
             self._folder = Path(self._variables["PWD"])
-        return done.returncode, self._here(done.stdout)
+        return code, self._here(process.said)
 
     def _there(self, text: str) -> str:
         """With this machine's ports in place of the page's."""

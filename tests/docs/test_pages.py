@@ -14,10 +14,17 @@ import yaml
 
 from streams.broker import EmbeddedBroker
 from streams.cli import main
-from tests.docs.pages import ROOT, Command, read, written_pages
+from tests.docs.pages import ROOT, Command, Page, PageError, read, written_pages
 from tests.docs.terminal import Terminal, WrongError
 
-PAGES = {page.name: page for page in map(read, written_pages())}
+PAGES: dict[str, Page] = {}
+UNREADABLE: dict[str, str] = {}
+for path in written_pages():
+    try:
+        page = read(path)
+        PAGES[page.name] = page
+    except PageError as error:
+        UNREADABLE[str(path)] = str(error)
 TO_RUN = [name for name, page in PAGES.items() if any(not c.not_run for c in page.commands)]
 NOT_RUN = [(name, each) for name, page in PAGES.items() for each in page.commands if each.not_run]
 MOST_NOT_RUN = 1 / 4
@@ -33,6 +40,10 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
         assert found, said
         variables = {"KPI_EXPORTER_PORT": found[1], "KPI_BOOTSTRAP_SERVERS": found[2]}
         yield {**variables, "KPI_APP_ID": "demo"}
+
+
+def test_every_page_can_be_read() -> None:
+    assert not UNREADABLE, "\n".join(UNREADABLE.values())
 
 
 @pytest.mark.parametrize("name", TO_RUN)
@@ -81,16 +92,15 @@ def _check(words: list[str]) -> None:
 
 def _check_options(words: list[str]) -> None:
     """That `kpi` has the command, and it the options."""
-    group = click.Context(main)
-    if words[0].startswith("-"):
-        return  # `kpi --help`
-    command = main.get_command(group, words[0])
-    assert command is not None, f"there is no kpi {words[0]}"
-    context = click.Context(command, parent=group, info_name=words[0])
-    known = {name for param in command.get_params(context) for name in param.opts}
-    for word in words[1:]:
+    command: click.Command = main
+    while isinstance(command, click.Group) and words and not words[0].startswith("-"):
+        found = command.get_command(click.Context(command), words.pop(0))
+        assert found is not None, f"there is no kpi {' '.join(words)}"
+        command = found
+    known = {name for param in command.get_params(click.Context(command)) for name in param.opts}
+    for word in words:
         if word.startswith("--"):
-            assert word.partition("=")[0] in known, f"kpi {words[0]} has no {word}"
+            assert word.partition("=")[0] in known, f"{command.name} has no {word}"
 
 
 def _check_compose(words: list[str]) -> None:
