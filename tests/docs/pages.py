@@ -7,6 +7,7 @@ It must not know how a command is run.
     <!-- not run: REASON -->             the commands below can't be run here; their options are looked up
     <!-- exits with: 1 -->               the commands below fail, and are meant to
     <!-- beside: kpi demo -->            the whole page is read beside a running demo
+    <!-- needs: promtool -->             the page's commands need this one too
 
 A block `sh` holds one command a line, `console` also what it prints: after `$ ` stands a command, and
 in what follows `…` is anything, alone in a line any lines. What is printed may be in a block `text`.
@@ -15,6 +16,7 @@ in what follows `…` is anything, alone in a line any lines. What is printed ma
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,7 +26,7 @@ GENERATED = ("docs/reference", "docs/kpis.md", "docs/runbooks")
 COMMANDS = ("sh", "console")
 NEITHER = ("bash", "shell", "zsh", "shell-session")
 _FENCE = re.compile(r"^( *)(```+)(\S*)\s*$")
-_MARK = re.compile(r"^ *<!-- *(file|given|not run|exits with|beside): *(.*?) *-->$")
+_MARK = re.compile(r"^ *<!-- *(file|given|not run|exits with|beside|needs): *(.*?) *-->$")
 _A_COMMAND = re.compile(r"^(\$ |(\S+/)?(kpi|make|docker|curl|pip|git|kafka-\S+\.sh) \S)")
 
 
@@ -77,6 +79,7 @@ class Page:
     path: Path
     steps: list[File | Command] = field(default_factory=list)
     beside_demo: bool = False
+    needs: set[str] = field(default_factory=set)
 
     @property
     def name(self) -> str:
@@ -101,6 +104,8 @@ def read(path: Path) -> Page:
         for mark, text in block.marks:
             if mark == "given":
                 page.steps.append(Command(block.line, text))
+            elif mark == "needs":
+                page.needs.add(text)
         if name := block.mark("file"):
             page.steps.append(File(block.line, name, block.text))
         elif block.kind in COMMANDS:
@@ -124,7 +129,7 @@ def blocks(path: Path) -> Iterator[Block]:
                 fence, began, inside = found, number, []
             elif mark := _MARK.match(line):
                 marks.append((mark[1], mark[2]))
-            elif line.strip() and any(name != "beside" for name, _ in marks):
+            elif line.strip() and any(name not in ("beside", "needs") for name, _ in marks):
                 raise PageError(
                     f"{path.name}:{number}: a comment for a block isn't followed by one"
                 )
@@ -144,10 +149,9 @@ def _commands(block: Block) -> Iterator[Command]:
         raise PageError(f"line {block.line}: a console begins with `$ `")
     command, printed, line = "", [], block.line
     for number, text in enumerate(block.lines, block.line + 1):
-        begins = text.startswith("$ ") if shows else not command.endswith("\\")
-        if not begins and command.endswith("\\"):
+        if _goes_on(command):
             command += f"\n{text}"
-        elif not begins:
+        elif shows and not text.startswith("$ "):
             printed.append(text)
         else:
             if _says(command):
@@ -155,6 +159,17 @@ def _commands(block: Block) -> Iterator[Command]:
             command, printed, line = text.removeprefix("$ ") if shows else text, [], number
     if _says(command):
         yield Command(line, command, tuple(printed) if shows else None, code, reason)
+
+
+def _goes_on(command: str) -> bool:
+    """Whether the next line belongs to it: after a backslash, in quotes, in a document."""
+    if word := re.search(r"<<-?['\"]?(\w+)", command):
+        return not re.search(rf"\n\s*{word[1]}$", command)
+    try:
+        shlex.split(command, comments=True)
+    except ValueError:
+        return True
+    return command.endswith("\\")
 
 
 def _says(command: str) -> bool:

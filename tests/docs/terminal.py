@@ -30,11 +30,13 @@ RUNS_ON = re.compile(
     r"^(\S*/)?(kpi (demo|worker|exporter|intake)|make demo|kpi simulate .*--live)\b"
 )
 """These go on until somebody ends them; the page goes on beside them once they say an address."""
-ASKS = re.compile(r"^(\w+=\S+ )*(\S*/)?(kpi (query|explain|doctor|goals)|curl)\b(?!.*-X|.*--data)")
+ASKS = re.compile(
+    r"^(\w+=\S+ )*(\S*/)?(kpi (query|explain|doctor|goals)|curl)\b(?!(?s:.*)( -X| -d |--data))"
+)
 """These change nothing: they are asked again until they say what the page says."""
 _ADDRESS = re.compile(r"https?://\S+")
 _KAFKA = re.compile(r"^ *Kafka +(\S+:\d+)$", re.MULTILINE)
-_BROKER, _EXPORTER = "127.0.0.1:9092", "127.0.0.1:9464"
+_BROKER, _EXPORTER, _INTAKE = "127.0.0.1:9092", "127.0.0.1:9464", "127.0.0.1:9466"
 
 
 class WrongError(AssertionError):
@@ -136,6 +138,7 @@ class Terminal:
         self.instead = {
             _BROKER: self._variables.get("KPI_BOOTSTRAP_SERVERS", _BROKER),
             _EXPORTER: f"127.0.0.1:{self._variables['KPI_EXPORTER_PORT']}",
+            _INTAKE: f"127.0.0.1:{self._variables['KPI_INTAKE_PORT']}",
         }
         """Address on the page -> what it is here."""
         _clone(self._home, folder / "bin")
@@ -233,13 +236,15 @@ class Terminal:
 
 def _variables(folder: Path, home: Path) -> dict[str, str]:
     kept = {k: v for k, v in os.environ.items() if not k.startswith(("KPI_", "MAKE", "MFLAGS"))}
+    exporter, intake = free_ports(2)
     return {
         **kept,
         "HOME": str(folder),
         "PATH": f"{folder / 'bin'}:{kept.get('PATH', '')}",
         "PWD": str(home),
         "PYTHONPATH": str(ROOT),
-        "KPI_EXPORTER_PORT": str(free_ports(1)[0]),
+        "KPI_EXPORTER_PORT": str(exporter),
+        "KPI_INTAKE_PORT": str(intake),
         "KPI_WORKER_PORT": "0",
         "NO_COLOR": "1",
     }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import re
 import shlex
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -51,6 +52,8 @@ def test_a_page_does_what_it_says(
     name: str, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
     page = PAGES[name]
+    if missing := sorted(each for each in page.needs if shutil.which(each) is None):
+        pytest.skip(f"{name} isn't followed: there is no {', '.join(missing)} here")
     with EmbeddedBroker() as broker:
         variables = {"KPI_BOOTSTRAP_SERVERS": broker.bootstrap}
         if page.beside_demo:
