@@ -33,7 +33,7 @@ EVENTS: dict[str, str] = {
     "visitor": _VISIT,
     "day_part": _VISIT,
     "checkout": f"`checkout_started`; {_VISITOR_ORDER}",
-    "page_time": "`page_viewed`, and what follows it in the visit",
+    "page_time": "`page_viewed`, and what follows it in the visit (`clickstream`, `carts`)",
     "page": f"`page_viewed`, `link_clicked`; {_VISITOR_ORDER}",
     "category": f"`page_viewed` with a `category`; {_VISITOR_ORDER}",
     "click": "`link_clicked`",
@@ -52,8 +52,8 @@ EVENTS: dict[str, str] = {
     "ticket": "`ticket_opened`, `ticket_answered`, `ticket_escalated`, `ticket_reassigned`",
     "response": "`ticket_opened`, `ticket_answered`",
     "resolution": "`ticket_opened`, `ticket_resolved`, `ticket_reopened`",
-    "open_ticket": "all events of `tickets` but ratings",
-    "ticket_flow": "all events of `tickets` but ratings",
+    "open_ticket": "all events of `tickets` but `ticket_rated`",
+    "ticket_flow": "all events of `tickets` but `ticket_rated`",
     "contact": "`ticket_opened` with a `product_id`",
     "rating": "`ticket_rated`",
     "subscriber": "`subscriber_joined`, `subscriber_left`",
@@ -79,9 +79,15 @@ EVENTS: dict[str, str] = {
     "review": "`product_reviewed`",
     "affiliate": "`affiliate_clicked`, `affiliate_sold`",
     "market": "`market_sized`",
+    **dict.fromkeys(
+        ("arrival", "refusal", "lateness", "sample"),
+        f"all events of {', '.join(f'`{topic}`' for topic in TOPICS)}",
+    ),
 }
 """Fact -> the events that it comes from; those and the topics that it names are in backticks."""
-_TOPIC_OF = {cls.__struct_config__.tag: topic for topic, types in TOPICS.items() for cls in types}
+_TOPIC_OF = {
+    str(cls.__struct_config__.tag): topic for topic, types in TOPICS.items() for cls in types
+}
 
 _UNITS = {
     Unit.RATIO: "ratio",
@@ -214,6 +220,25 @@ def events_of(reading: Reading) -> str:
     return "; ".join(dict.fromkeys(told.split("; ")))
 
 
+def types_of(formula: Node) -> dict[str, str]:
+    """The types of events that a formula takes -> their topics.
+
+    >>> types_of(CATALOGUE["csat"].formula)
+    {'ticket_rated': 'tickets'}
+    """
+    wanted: set[str] = set()
+    for fact in formula.facts():
+        for clause in (EVENTS.get(fact.name) or _own_events(fact)).split("; "):
+            told, _, but = clause.partition(" but ")
+            named, without = set(_names(told)), set(_names(but))
+            wanted |= {name for name, topic in _TOPIC_OF.items() if {name, topic} & named} - without
+    return {name: topic for name, topic in _TOPIC_OF.items() if name in wanted}
+
+
+def _names(text: str) -> list[str]:
+    return re.findall(r"`(\w+)`", text)
+
+
 def _own_events(fact: Fact) -> str:
     return ", ".join(f"`{event}`" for event in fact.events)
 
@@ -224,8 +249,7 @@ def topics_of(reading: Reading) -> tuple[str, ...]:
     >>> topics_of(CATALOGUE["hit_rate"].reading())
     ('orders', 'tickets')
     """
-    named = re.findall(r"`(\w+)`", events_of(reading))
-    needed = {_TOPIC_OF.get(name, name) for name in named}
+    needed = {_TOPIC_OF.get(name, name) for name in _names(events_of(reading))}
     return tuple(topic for topic in TOPICS if topic in needed)
 
 

@@ -11,24 +11,28 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from operator import attrgetter
-from typing import Any, NamedTuple
+from typing import Any
 
 from kpi_windows import measuring, routes
+from kpi_windows.arrivals import ACCEPTED, DUPLICATE, LATE, Arrivals
 from kpi_windows.codec import CHECKPOINT, Checkpoint, pack_checkpoint, unpack_checkpoint
 from kpi_windows.compatibility import refuse_changed, since_ms
 from kpi_windows.decoding import AT_ONCE, Rejected, decode
-from kpi_windows.definitions import HOUR_MS, Definitions
-from kpi_windows.events import TOPICS, Clock, Event, PageViewed
+from kpi_windows.definitions import HOUR_MS, MINUTE_MS, Definitions
+from kpi_windows.events import TOPICS, Clock, Event, PageViewed, to_ms
 from kpi_windows.facts import Deltas
-from kpi_windows.forwarding import AT, STRAY, Forward, Forwarding, read
+from kpi_windows.forwarding import AT, STRAY, Forwarding, read
 from kpi_windows.journeys.clicks import entry_of, page_entry
 from kpi_windows.journeys.journal import Entry
 from kpi_windows.measures import facts_of
+from kpi_windows.records import Cut, DeadLetter, Record
 from kpi_windows.rollup import Change, Panes
 from kpi_windows.sketches import hash64
 from kpi_windows.table import MANY, Table
 from kpi_windows.watermark import Watermark
 from kpi_windows.windows import Grid
+
+__all__ = ["FORWARDED", "OUTCOMES", "Cut", "DeadLetter", "Record", "Shard"]
 
 CLICKSTREAM = "clickstream"
 FORWARDED = "forwarded"
@@ -36,38 +40,6 @@ FORWARDED = "forwarded"
 
 OUTCOMES = ("accepted", "duplicate", "late", "future", "rejected")
 """What can become of an event; of an input topic, their sum is all that came in."""
-
-
-class Record(NamedTuple):
-    """One Kafka record as it came."""
-
-    offset: int
-    timestamp_ms: int
-    key: bytes | None
-    value: bytes | None
-
-
-class DeadLetter(NamedTuple):
-    """An event that doesn't count, where it stood, and why."""
-
-    topic: str
-    offset: int
-    outcome: str
-    reason: str
-    key: bytes | None
-    value: bytes | None
-    timestamp_ms: int
-
-
-class Cut(NamedTuple):
-    """All that one transaction must write; None as a value drops the key."""
-
-    state: list[Change]
-    panes: list[Change]
-    forwards: list[Forward]
-    dead_letters: list[DeadLetter]
-    positions: dict[str, int]
-    checkpoint: bytes
 
 
 class Shard:
@@ -89,6 +61,7 @@ class Shard:
         self._measure = measuring.steps_of(definitions, self._deltas)
         grid = Grid(definitions.zone)
         self._panes = Panes(definitions, grid)
+        self._arrivals = Arrivals(self._deltas, grid)
         self._watermark = Watermark(topics, definitions.idle_ms)
         lateness_ms = definitions.longest_lateness_ms
         rules = routes.rules_of(definitions, self._deltas, grid)
@@ -195,17 +168,20 @@ class Shard:
         heard_ms = watermark.heard_ms.get(topic, -1)
         at_ms = -1 if watermark.at_ms is None else watermark.at_ms
         oldest_ms = at_ms - lateness_ms
-        accepted = duplicate = 0
+        accepted = duplicate = begin_ms = end_ms = 0
+        taken: Any = None  # of the minute [begin, end)
+        behind: Any = None
         is_clickstream = topic == CLICKSTREAM
         add_click = self._add_measured_click if self._measures_clicks else self._add_click
         for record, event in zip(records, events, strict=True):
             if event.__class__ is Rejected:
-                self._bury(topic, record, "rejected", event.reason)
+                self._bury(topic, record, "rejected", event.reason, heard_ms)
                 continue
             time_ms: int = event.timestamp  # type: ignore[union-attr, assignment]
             if time_ms < oldest_ms:
                 reason = f"{oldest_ms - time_ms} ms older than what the topic's lateness allows"
                 self._bury(topic, record, "late", reason)
+                self._arrivals.add(event, LATE)  # type: ignore[arg-type]
                 continue
             stamp_ms = record.timestamp_ms
             if time_ms > stamp_ms + skew_ms and stamp_ms >= 0:
@@ -223,8 +199,17 @@ class Shard:
                 fresh = self._add(topic, event, record)  # type: ignore[arg-type]
             if fresh:
                 accepted += 1
+                if not begin_ms <= time_ms < end_ms:
+                    begin_ms = time_ms - time_ms % MINUTE_MS
+                    end_ms = begin_ms + MINUTE_MS
+                    taken, behind = self._arrivals.minute(begin_ms)
+                taken[event.__class__].append(event)
+                if time_ms < heard_ms:
+                    behind[(heard_ms - time_ms + 999) // 1_000] += 1
             elif fresh is False:
                 duplicate += 1
+                self._arrivals.add(event, DUPLICATE)  # type: ignore[arg-type]
+        self._arrivals.take(topic)
         if heard_ms >= 0:
             watermark.hear(topic, heard_ms)
         counts = self._counts[topic]
@@ -258,15 +243,16 @@ class Shard:
     def _add(self, topic: str, event: Event, record: Record) -> bool | None:
         """Passes an admitted event to its journeys.
 
-        True: it counts; False: it is a duplicate; None: neither yet (sent on) or rejected.
+        True: it counts; False: it is a duplicate; None: neither yet (sent on), rejected, or a clock.
         """
         if event.__class__ is Clock:
-            return True
+            self._counts[topic]["accepted"] += 1
+            return None
         name = routes.table_of(event)
         key, journey_key = routes.own_key(event)
         reason = routes.uncountable(event, self._definitions)
         if reason is not None:
-            self._bury(topic, record, "rejected", reason)
+            self._bury(topic, record, "rejected", reason, to_ms(event.timestamp))
             return None
         if not self._tables[name].knows(journey_key) and not self._forwarding.is_here(key):
             self._forwarding.send_on(topic, key, record.value)
@@ -297,8 +283,13 @@ class Shard:
                 journal.base.hashed = journal.head.hashed
         return journal
 
-    def _bury(self, topic: str, record: Record, outcome: str, reason: str) -> None:
+    def _bury(
+        self, topic: str, record: Record, outcome: str, reason: str, else_ms: int = -1
+    ) -> None:
+        """`else_ms` is when that was, where the log has no time."""
         self._counts[topic][outcome] += 1
+        if outcome != "late":
+            self._arrivals.refuse(topic, outcome, record.timestamp_ms, else_ms)
         self._dead.append(
             DeadLetter(
                 topic, record.offset, outcome, reason, record.key, record.value, record.timestamp_ms
@@ -340,6 +331,7 @@ class Shard:
         fresh = self._add(topic, event, record)
         if fresh is not None:
             self._counts[topic]["accepted" if fresh else "duplicate"] += 1
+            self._arrivals.add(event, ACCEPTED if fresh else DUPLICATE)
 
     def _horizon_ms(self, watermark_ms: int) -> int:
         """No event or forwarded fact that is older than this will be accepted any more."""

@@ -7,6 +7,7 @@ record of a key is all that a reader needs.  It must not know journeys or KPIs.
 from __future__ import annotations
 
 from collections import defaultdict
+from heapq import nsmallest
 
 from kpi_windows.aggregators import Cell, copy, is_empty, merge, pack, unpack
 from kpi_windows.codec import BEFORE, pane_key, parse_pane_key
@@ -119,6 +120,8 @@ class Panes:
             merge(total, cell)
         if fact.limited:
             _limit(total, self._pair_keys)
+        elif fact.lowest:
+            total = [_lowest(amount, fact.lowest) for amount in total]
         self.packed[key] = pack(total)
         changed.add(key)
 
@@ -158,3 +161,8 @@ def _limit(cell: Cell, most: int) -> None:
         if amount.__class__ is dict and len(amount) > most:
             rest = [bucket for bucket in amount if bucket != OVERFLOW][most:]
             amount[OVERFLOW] = amount.get(OVERFLOW, 0) + sum(amount.pop(b) for b in rest)
+
+
+def _lowest(counts: dict[str, int], most: int) -> dict[str, int]:
+    """The lowest buckets only, which are the same in whatever order they came."""
+    return {bucket: counts[bucket] for bucket in nsmallest(most, counts)}

@@ -188,6 +188,18 @@ def middle_of(bucket: int) -> float:
     return low + ((1 << shift) - 1) / 2
 
 
+def top_of(bucket: int) -> int:
+    """The largest amount of a bucket.
+
+    >>> top_of(bucket_of(1000)), top_of(5), bucket_of(1008) - bucket_of(1007)
+    (1007, 5, 1)
+    """
+    if bucket < 128:
+        return bucket
+    shift = (bucket >> 6) - 1
+    return ((bucket - (shift << 6) + 1) << shift) - 1
+
+
 def quantile(counts: Mapping[int, int], q: float) -> float | None:
     """The nearest-rank quantile of a histogram of buckets, within 0.8 %; None when it is empty."""
     total = sum(counts.values())

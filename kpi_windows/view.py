@@ -315,9 +315,9 @@ class View:
 
     def since_ms(self, formula: Node) -> int:
         """From when on all amounts of a formula are kept."""
-        return max((self._fact_since_ms(fact) for fact in formula.facts()), default=0)
+        return max((self.fact_since_ms(fact) for fact in formula.facts()), default=0)
 
-    def _fact_since_ms(self, fact: Fact) -> int:
+    def fact_since_ms(self, fact: Fact) -> int:
         """From when on a fact has been kept, and its days haven't expired."""
         if fact.name not in self._since:
             self._since[fact.name] = self._kept_since_ms(fact)

@@ -17,7 +17,7 @@ from streams.explain import described
 from streams.follower import Whole
 from streams.goals import told_of
 from streams.questions import Question, QuestionError, answer, parse_where
-from streams.reasons import why_answer
+from streams.reasons import explain_answer, why_answer
 from streams.units import show_time
 
 WHOLE: web.AppKey[Whole] = web.AppKey("whole", Whole)
@@ -26,6 +26,7 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 _PARAMETERS = (
     "kpi", "window", "from", "to", "at", "by", "where", "definition", "top", "table",
 )  # fmt: skip
+_OF_EXPLAIN = ("kpi", "window", "at", "definition")
 _OF_WHY = ("kpi", "window", "at", "by", "definition", "top")
 _MOST = 10_000
 
@@ -98,6 +99,13 @@ async def query(request: web.Request) -> web.Response:
     question = question_of(request)
     whole = _ready(request)
     return reply(answer(whole.view, question, whole.settings.catalogue))
+
+
+async def explain(request: web.Request) -> web.Response:
+    """A KPI's value in one window, and what is behind it."""
+    question = question_of(request, _OF_EXPLAIN)
+    whole = _ready(request)
+    return reply(explain_answer(whole.view, question, whole.settings.catalogue))
 
 
 async def why(request: web.Request) -> web.Response:
@@ -191,6 +199,7 @@ def add_api(app: web.Application) -> None:
     app.router.add_get("/api/v1/kpis", kpis)
     app.router.add_get("/api/v1/kpis/{id}", kpi)
     app.router.add_get("/api/v1/query", query)
+    app.router.add_get("/api/v1/explain", explain)
     app.router.add_get("/api/v1/why", why)
     app.router.add_get("/api/v1/goals", goals)
     app.router.add_get("/api/v1/status", status)

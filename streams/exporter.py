@@ -41,6 +41,8 @@ The KPIs of {shop}; a browser shows them as a live page
 /api/v1/status                where everything stands
 /api/v1/kpis                  every KPI, and what each means
 /api/v1/query?kpi=visits&window=day&from=now-7d&by=source
+/api/v1/explain?kpi=visits&window=day
+                              a value and what is behind it
 /api/v1/why?kpi=conversion_rate&window=day&by=device
                               what each segment added to a change
 /api/v1/goals                 every goal, and where it stands

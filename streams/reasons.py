@@ -1,4 +1,6 @@
-"""Why a KPI moved, as plain objects: numbers as JSON has them, and each exactly, as text.
+"""What is behind a value, and why it moved, as plain objects: one for the API and for `kpi explain`.
+
+Numbers are as JSON has them; where they come from a division each is told exactly too, as text.
 
 It must not know how they are made, nor how they are shown.
 """
@@ -9,6 +11,7 @@ from fractions import Fraction
 from typing import Any
 
 from kpi_windows.catalogue import CATALOGUE
+from kpi_windows.explaining import Event, Explained, explain
 from kpi_windows.formula import number
 from kpi_windows.kpis import Catalogue
 from kpi_windows.midpoint import Part
@@ -18,6 +21,62 @@ from streams.questions import Question, QuestionError, at_ms_of
 from streams.units import show_time
 
 Answer = dict[str, Any]
+NOTHING = "nothing has been counted yet: there is no event"
+
+
+def explain_answer(view: View, question: Question, catalogue: Catalogue = CATALOGUE) -> Answer:
+    """A KPI's value in one window and what is behind it.
+
+    Raises QuestionError, or UnknownNameError (a ValueError).
+    """
+    kpi = catalogue.find(question.kpi)
+    told = explain(
+        view, kpi, question.window, at_ms=at_ms_of(view, question), definition=question.definition
+    )
+    if told is None:
+        raise QuestionError(NOTHING)
+    reading, zone = kpi.reading(question.definition), view.definitions.zone
+    value = told.value
+    return {
+        "kpi": kpi.id,
+        "title": kpi.title,
+        "definition": question.definition,
+        "formula": reading.formula.words(),
+        "amounts": reading.formula.text(),
+        "version": told.version,
+        "window": question.window,
+        "start": show_time(value.start_ms, zone),
+        "end": show_time(value.end_ms, zone),
+        "start_ms": value.start_ms,
+        "end_ms": value.end_ms,
+        "watermark": show_time(view.watermark_ms or 0, zone),
+        "unit": reading.unit.value or "count",
+        "value": value.value,
+        "numerator": value.numerator,
+        "denominator": value.denominator,
+        "reason": told.why_none or None,
+        "ripe": told.is_ripe,
+        "ripens_at": None if told.is_ripe else show_time(told.ripe_at_ms, zone),
+        "events": told.counts._asdict(),
+        "events_since": _since(told, zone),
+        **_exactly("complete", told.complete),
+        "topics": {
+            name: {**topic.counts._asdict(), "complete": number(topic.complete)}
+            for name, topic in told.topics.items()
+        },
+        "samples": [_sample(event, zone) for event in told.samples],
+    }
+
+
+def _since(told: Explained, zone: str) -> str | None:
+    """From when on events are counted, if that is after the window's start."""
+    since_ms = told.counted_since_ms
+    return show_time(since_ms, zone) if since_ms > told.value.start_ms else None
+
+
+def _sample(event: Event, zone: str) -> Answer:
+    at = show_time(event.at_ms, zone)
+    return {"event_id": event.event_id, "type": event.type, "topic": event.topic, "day": at[:10]}
 
 
 def why_answer(view: View, question: Question, catalogue: Catalogue = CATALOGUE) -> Answer:
@@ -35,7 +94,7 @@ def why_answer(view: View, question: Question, catalogue: Catalogue = CATALOGUE)
         definition=question.definition, top=question.top,
     )  # fmt: skip
     if told is None:
-        raise QuestionError("nothing has been counted yet")
+        raise QuestionError(NOTHING)
     return _why(told, kpi.reading(question.definition).unit.value or "count", view)
 
 

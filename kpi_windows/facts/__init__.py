@@ -11,14 +11,14 @@ from collections.abc import Callable, Mapping, Sequence
 
 from kpi_windows.aggregators import Cell, zero
 from kpi_windows.definitions import MINUTE_MS
-from kpi_windows.facts import marketing, operations, sales, service, visits
+from kpi_windows.facts import arrivals, marketing, operations, sales, service, visits
 from kpi_windows.facts.fact import NONE, OVERFLOW, Fact
 
 __all__ = ["FACTS", "NONE", "OVERFLOW", "Cells", "Deltas", "Fact"]
 
 FACTS: dict[str, Fact] = {
     fact.name: fact
-    for module in (visits, sales, service, marketing, operations)
+    for module in (visits, sales, service, marketing, operations, arrivals)
     for fact in vars(module).values()
     if isinstance(fact, Fact)
 }

@@ -33,6 +33,8 @@ class Fact:
     limited: bool = False
     """A histogram of a cell keeps `Definitions.pair_keys` buckets exactly; what comes when it is
     full is counted in the bucket `OVERFLOW`."""
+    lowest: int = 0
+    """A histogram of a cell keeps only its so many lowest buckets: they tell what, not how much."""
     shown: str = ""
     """Its name in formulas, where that differs."""
     events: tuple[str, ...] = ()

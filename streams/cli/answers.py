@@ -97,7 +97,7 @@ def show(answers: Sequence[Answer], form: str) -> str:
     header, rows = _grid(answers)
     if form == "csv":
         return _csv(header, rows)
-    return _aligned(header, [[_short(cell) for cell in row] for row in rows])
+    return aligned(header, [[short(cell) for cell in row] for row in rows])
 
 
 _OF_GOAL = (
@@ -116,7 +116,7 @@ def show_goals(goals: Sequence[Answer], form: str) -> str:
         return _csv([*_OF_GOAL, "reason"], told)
     if not goals:
         return "no goals: [goals.NAME] in shop.toml makes one"
-    table = _aligned(list(_OF_GOAL), [[_short(cell) for cell in row] for row in rows])
+    table = aligned(list(_OF_GOAL), [[short(cell) for cell in row] for row in rows])
     why = [f"{goal['goal']}: {goal['reason']}" for goal in goals if goal["reason"]]
     return "\n".join([table, *why])
 
@@ -150,7 +150,8 @@ def _grid(answers: Sequence[Answer]) -> tuple[list[str], list[list[Any]]]:
     return header, rows
 
 
-def _short(cell: Any) -> str:
+def short(cell: Any) -> str:
+    """A number as people read it."""
     if isinstance(cell, float):
         if cell == int(cell):
             return f"{cell:,.0f}"
@@ -158,7 +159,8 @@ def _short(cell: Any) -> str:
     return str(cell)
 
 
-def _aligned(header: list[str], rows: list[list[str]]) -> str:
+def aligned(header: list[str], rows: list[list[str]]) -> str:
+    """Rows below each other, numbers to the right."""
     widths = [max(len(row[i]) for row in [header, *rows]) for i in range(len(header))]
     numbers = [
         all(row[i][:1].isdigit() or row[i][:1] in "-" for row in rows) and "T" not in rows[0][i]

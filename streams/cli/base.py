@@ -30,6 +30,7 @@ COMMANDS = {
     "import": "CSV or JSON lines of any shop into our events",
     "simulate": "events of a shop that follows from a seed",
     "query": "a KPI out of a running exporter",
+    "explain": "what is behind a value, and why it moved",
     "compute": "a KPI out of files, without Kafka",
     "replay": "run the inputs again from a time, beside the running state",
     "dead-letters": "events that didn't count: list, group, mend, send again",

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from kpi_windows.documentation import EVENTS
-from kpi_windows.facts import Fact, marketing, operations, sales, service, visits
+from kpi_windows.facts import Fact, arrivals, marketing, operations, sales, service, visits
 from streams.reference.docstrings import module_docs
 
-_MODULES = (visits, sales, service, marketing, operations)
+_MODULES = (visits, sales, service, marketing, operations, arrivals)
 
 _HEAD = """\
 # Amounts for formulas

@@ -11,6 +11,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlsplit
+from zlib import crc32
 
 import pytest
 
@@ -19,7 +20,7 @@ from streams.exporter import exporter_app
 from streams.follower import Seen, Whole
 from streams.settings import Kafka, Settings
 from streams.site import PortTakenError, serve
-from tests.streams.visible import NOON_MS, served, small_shop, whole_of
+from tests.streams.visible import NOON_MS, page, served, small_shop, whole_of
 
 
 def ask(url: str, path: str, method: str = "GET") -> tuple[int, dict[str, str], bytes]:
@@ -193,3 +194,59 @@ def test_why_says_so_where_a_kpi_has_no_segments_or_no_value(url: str) -> None:
     _, told_ = told(url, "/api/v1/why?kpi=average_order_value&window=day&by=channel")
     assert told_["reason"] == "no value before: the denominator is 0"
     assert told_["change"] is None
+
+
+def test_explain_tells_what_is_behind_a_value(url: str) -> None:
+    status, told_ = told(url, "/api/v1/explain?kpi=Conversieratio&window=day")
+    assert (status, told_["kpi"], told_["title"]) == (200, "conversion_rate", "Conversion rate")
+    assert (told_["value"], told_["numerator"], told_["denominator"]) == (0.25, 1, 4)
+    assert told_["formula"] == "visits with an order / visits"
+    assert told_["start"] == "2026-01-01T00:00:00+00:00"
+    assert told_["events"] == {
+        "accepted": 6, "duplicate": 0, "late": 0, "rejected": 0, "future": 0,
+    }  # fmt: skip
+    assert set(told_["topics"]) == {"clickstream", "carts", "orders"}
+    assert (told_["complete"], told_["complete_exact"]) == (1, "1/1")
+    assert (told_["events_since"], told_["reason"]) == (None, None)
+    assert not told_["ripe"]
+    assert told_["ripens_at"] == "2026-01-02T00:30:00+00:00"
+    assert len(told_["version"]) == 8
+
+
+def test_explain_shows_event_ids_and_nothing_of_people(tmp_path: Path) -> None:
+    events = [
+        page(f"visitor-{n}", NOON_MS - n, event_id=f"e{n}", device="mobile") for n in range(9)
+    ]
+    events += [
+        page("visitor-0", NOON_MS, event_id="e0"),
+        {"topic": "clickstream", "type": "nonsense"},
+    ]
+    with served(whole_of(tmp_path, events)[0]) as url:
+        _, _, body = ask(url, "/api/v1/explain?kpi=visits&window=5m")
+        told_ = json.loads(body)
+    assert told_["events"]["accepted"] == 9
+    assert told_["events"]["duplicate"] == told_["events"]["rejected"] == 1
+    wanted = sorted((f"e{n}" for n in range(9)), key=lambda name: crc32(name.encode()))[:5]
+    assert told_["samples"] == [
+        {"event_id": name, "type": "page_viewed", "topic": "clickstream", "day": "2026-01-01"}
+        for name in wanted
+    ]
+    assert b"visitor-" not in body
+
+
+def test_explain_of_another_time_of_nothing_and_of_what_isnt_there(url: str) -> None:
+    _, told_ = told(url, "/api/v1/explain?kpi=visits&window=day&at=2025-12-31T23:59")
+    assert (told_["value"], told_["ripe"], told_["end"]) == (1, True, "2026-01-01T00:00:00+00:00")
+    _, told_ = told(url, "/api/v1/explain?kpi=conversion_rate&window=day&at=2025-12-25")
+    assert (told_["value"], told_["complete"]) == (None, None)
+    assert told_["reason"] == "the denominator is 0"
+    for path, words in (
+        ("kpi=vists", "did you mean 'visits'?"),
+        ("kpi=visits&window=weak", "did you mean 'week'?"),
+        ("kpi=visits&definition=x", "no definition 'x'"),
+        ("kpi=visits&by=device", "no parameter 'by'"),
+        ("kpi=visits&at=noon", "at: expected a time as"),
+    ):
+        status, error = told(url, f"/api/v1/explain?{path}")
+        assert status == 400
+        assert words in error["error"]

@@ -275,3 +275,50 @@ def test_doctor_without_a_broker_says_what_to_do() -> None:
     assert told.exit_code == 1
     assert "No Kafka broker answers" in told.output
     assert "kpi exporter" in told.output
+
+
+HOW_TO = Path(__file__).parents[2] / "docs" / "how-to" / "explain.md"
+
+
+@pytest.mark.parametrize(
+    "command",
+    [line for line in HOW_TO.read_text("utf-8").splitlines() if line.startswith("kpi explain")],
+)
+def test_each_command_of_the_how_to_explains_something(tmp_path: Path, command: str) -> None:
+    with served(whole_of(tmp_path, small_shop())[0]) as url:
+        told = kpi(*command.split()[1:], "--url", url)
+        assert told.exit_code == 0, told.output
+        for line in ("value", "meaning", "formula", "events", "complete", "ripe", "ids"):
+            assert f"\n  {line}  " in told.output
+        assert ("Why it moved" in told.output) == ("--by" in command)
+
+
+def test_explain_shows_a_value_what_is_behind_it_and_why_it_moved(tmp_path: Path) -> None:
+    with served(whole_of(tmp_path, small_shop())[0]) as url:
+        told = kpi("explain", "conversieratio", "--by", "device", "--url", url).output
+        assert "value        0.250000 (ratio)" in told
+        assert "6 accepted, 0 duplicate, 0 late, 0 rejected, 0 future, of clickstream" in told
+        assert "complete     100.00%" in told
+        assert "ripe         no: at 2026-01-02T00:30:00+00:00" in told
+        assert "0 (2025-12-31T00:00:00+00:00 to 2025-12-31T12:01:00+00:00) -> 0.25" in told
+        told = kpi("explain", "visits", "--by", "device", "--format", "json", "--url", url).output
+        assert json.loads(told)["why"]["method"] == "difference"
+        told = kpi("explain", "conversion_rate", "--at", "2025-12-25", "--url", url).output
+        assert "none: the denominator is 0" in told
+        assert "nothing was counted in this window" in told
+
+
+@pytest.mark.parametrize(
+    ("args", "words"),
+    [
+        (["vists"], "did you mean 'visits'?"),
+        (["visits", "--window", "dya"], "did you mean 'day'?"),
+        (["visits", "--by", "team"], "not broken down by team"),
+        (["visits", "--at", "noon"], "expected a time as"),
+    ],
+)
+def test_explain_names_what_was_meant(tmp_path: Path, args: list[str], words: str) -> None:
+    with served(whole_of(tmp_path, small_shop())[0]) as url:
+        told = kpi("explain", *args, "--url", url)
+        assert told.exit_code != 0
+        assert words in told.output

@@ -79,7 +79,7 @@ class Place:
     def exporter(self) -> tuple[subprocess.Popen[str], str]:
         process = self.start("exporter", "--port", "0")
         assert process.stdout is not None
-        return process, process.stdout.readline().split()[-1].removesuffix("/metrics")
+        return process, process.stdout.readline().split()[-1].removesuffix("/")
 
     def logs(self) -> str:
         return "\n".join(file.read_text() for file in sorted(self.folder.glob("*.log")))
