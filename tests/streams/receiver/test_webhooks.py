@@ -12,7 +12,9 @@ from typing import Any
 import pytest
 
 from streams.adapters import ADAPTERS, Adapted, Adapter, AdapterError, ForgedError, header
-from streams.settings import Settings, Topics
+from streams.settings import Settings, Shopify, Topics
+from tests.adapters.days import adapted, days
+from tests.adapters.render_shopify import SECRET, rendered
 from tests.streams.receiver.desk import NOW_MS, Desk, Reply, opened, page
 
 NAME = "shopify"  # has a section in the settings
@@ -133,3 +135,32 @@ def test_every_adapter_is_mounted_and_lets_nobody_in_without_a_secret(name: str)
             assert "secret" in reply.told["error"]
 
     asyncio.run(run())
+
+
+def test_a_shops_webhooks_bring_the_events_that_its_adapter_makes_once() -> None:
+    """Shopify's, signed as Shopify does, each of them sent twice."""
+    section = Shopify(secret=SECRET)
+    deliveries = rendered(days())[:250]
+    made, _ = adapted(ADAPTERS["shopify"], deliveries, section)
+
+    async def run() -> None:
+        known = replace(Settings(), shopify=section)
+        async with opened(adapters=ADAPTERS, settings=known) as desk:
+            for each in deliveries:
+                for _ in range(2):
+                    reply = await desk.post(
+                        "/v1/webhooks/shopify", each.body, token=None, **each.headers
+                    )
+                    assert (reply.status, reply.told["rejected"]) == (200, 0), reply
+            written = {(m.topic, m.key, m.value) for m in desk.shelf.messages}
+            assert len(written) == len(desk.shelf.messages)
+            by_id = {(m.topic, m.key, ident(m.value)) for m in desk.shelf.messages}
+            assert by_id == {(m.topic, m.key, ident(m.value)) for m in made}
+            assert written <= {(m.topic, m.key, m.value) for m in made}
+
+    asyncio.run(run())
+
+
+def ident(value: bytes) -> tuple[str, str]:
+    told = json.loads(value)
+    return told["type"], told["event_id"]
