@@ -30,10 +30,10 @@ from streams.settings import (
     Log,
     Setting,
     Settings,
-    Shopify,
     Topics,
     Worker,
 )
+from streams.vendors import Segment, Shopify, Zendesk
 
 __all__ = ["ConfigError", "Settings", "load", "nearest"]
 
@@ -218,6 +218,8 @@ def _build(
         alerting=Alerting(**values["alerting"]),
         exporter=Exporter(**values["exporter"]),
         shopify=Shopify(**values["shopify"]),
+        segment=Segment(**values["segment"]),
+        zendesk=Zendesk(**values["zendesk"]),
         log=Log(**values["log"]),
         path=file,
         warnings=warnings,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from fractions import Fraction
 from typing import Any
@@ -28,6 +28,11 @@ class Kind:
     """What TOML would have given for a variable's text; None: not to be set by a variable."""
     show: Callable[[Any], str] = str
     """A value as TOML."""
+
+
+def setting(default: Any, kind: Kind, *, secret: bool = False) -> Any:
+    """A field that can be set."""
+    return field(default=default, repr=not secret, metadata={"kind": kind})
 
 
 def _is(kind: type) -> Callable[[Any], Any]:

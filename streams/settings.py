@@ -18,16 +18,12 @@ from kpi_windows.kpis import Catalogue
 from kpi_windows.thresholds import DEFAULTS, Threshold
 from kpi_windows.windows import WINDOWS
 from streams import kinds
-from streams.kinds import Kind
+from streams.kinds import Kind, setting
+from streams.vendors import Segment, Shopify, Zendesk
 
 
 class ConfigError(Exception):
     """A setting is wrong; the message names the file, the key and what would be right."""
-
-
-def setting(default: Any, kind: Kind, *, secret: bool = False) -> Any:
-    """A field that can be set."""
-    return field(default=default, repr=not secret, metadata={"kind": kind})
 
 
 @dataclass(frozen=True)
@@ -161,19 +157,6 @@ class Intake:
 
 
 @dataclass(frozen=True)
-class Shopify:
-    """Webhooks of Shopify; see docs/how-to/shopify.md."""
-
-    secret: str = setting("", kinds.TEXT, secret=True)
-    """What Shopify signs with; better by its variable than in the file."""
-    count_orders: str = setting("created", kinds.choice("created", "paid"))
-    """When an order counts: `created` takes the topic `orders/create`, `paid` `orders/paid`."""
-    visitor_attribute: str = setting("", kinds.TEXT)
-    """The cart attribute in which the shop's theme puts the visitor id of your clickstream; empty:
-    each cart is a visitor of its own."""
-
-
-@dataclass(frozen=True)
 class Alerting:
     """Where alerts go: to a topic, without Prometheus, and by Alertmanager (for `kpi generate`)."""
 
@@ -273,6 +256,8 @@ SECTIONS: dict[str, tuple[Setting, ...]] = {
     "exporter": tuple(_of("exporter", Exporter)),
     "intake": tuple(_of("intake", Intake)),
     "shopify": tuple(_of("shopify", Shopify)),
+    "segment": tuple(_of("segment", Segment)),
+    "zendesk": tuple(_of("zendesk", Zendesk)),
     "alerting": tuple(_of("alerting", Alerting)),
     "log": tuple(_of("log", Log)),
 }
@@ -291,6 +276,8 @@ class Settings:
     exporter: Exporter = field(default_factory=Exporter)
     intake: Intake = field(default_factory=Intake)
     shopify: Shopify = field(default_factory=Shopify)
+    segment: Segment = field(default_factory=Segment)
+    zendesk: Zendesk = field(default_factory=Zendesk)
     alerting: Alerting = field(default_factory=Alerting)
     log: Log = field(default_factory=Log)
     catalogue: Catalogue = field(default_factory=lambda: CATALOGUE)

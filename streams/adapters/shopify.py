@@ -24,7 +24,7 @@ from streams.adapters.shopify_money import (
     sold_of,
 )
 from streams.adapters.signatures import check_signed, digest_of, keyed
-from streams.settings import Shopify
+from streams.vendors import Shopify
 
 TOPIC = "X-Shopify-Topic"
 SIGNATURE = "X-Shopify-Hmac-Sha256"

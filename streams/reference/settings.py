@@ -18,10 +18,10 @@ from streams.settings import (
     Kafka,
     Log,
     Setting,
-    Shopify,
     Topics,
     Worker,
 )
+from streams.vendors import Segment, Shopify, Zendesk
 
 _SECTION_TYPES = {
     "shop": Definitions,
@@ -32,6 +32,8 @@ _SECTION_TYPES = {
     "exporter": Exporter,
     "intake": Intake,
     "shopify": Shopify,
+    "segment": Segment,
+    "zendesk": Zendesk,
     "log": Log,
 }
 _SHOP_DOCS = {

@@ -25,7 +25,7 @@ from tests.oracle.drive import Drive, Sent
 END_MS = at("2024-11-20 00:00")
 START_MS = END_MS - 4 * DAY_MS
 """The last of these days is looked at; refunds and answers in it are of the days before."""
-DEFINITIONS = Definitions(zone="Europe/Amsterdam")
+DEFINITIONS = Definitions(zone="Europe/Amsterdam", default_lateness_ms=2 * HOUR_MS)
 _WINDOWS = ("day", "24h", "week", "1h")
 
 
@@ -79,7 +79,7 @@ def as_sent(topic: str, event: dict[str, Any], arrival_ms: int) -> Sent:
     return Sent(topic, key_of(told).encode(), value, arrival_ms)
 
 
-def view_of(sent: Sequence[Sent], *, end_ms: int = END_MS + 2 * HOUR_MS) -> View:
+def view_of(sent: Sequence[Sent], *, end_ms: int = END_MS + 5 * HOUR_MS) -> View:
     """What a stream comes to, at some time after its end; nothing of it may be refused."""
     drive = Drive(DEFINITIONS, 1, topics=tuple(TOPICS))
     drive.send(sorted(sent, key=lambda one: one.arrival_ms))

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from kpi_windows.decoding import decode
 from kpi_windows.events import to_ms
 from streams.adapters import ADAPTERS, AdapterError, ForgedError
-from streams.settings import Shopify
+from streams.vendors import Shopify
 from tests.adapters import spoil
 from tests.adapters.days import as_sent, days, values_of, view_of
 from tests.adapters.render_shopify import SECRET, rendered

@@ -6,7 +6,7 @@ import random
 from collections import Counter
 
 from streams.adapters import ADAPTERS
-from streams.settings import Shopify
+from streams.vendors import Shopify
 from tests.adapters.days import adapted, as_sent, days, kpis_of, values_of, view_of
 from tests.adapters.render_shopify import SECRET, carried, rendered
 

@@ -1,0 +1,39 @@
+"""Days of Zendesk's webhooks give the values that the same days give in our own events."""
+
+from __future__ import annotations
+
+import random
+
+from streams.adapters import ADAPTERS
+from streams.vendors import Zendesk
+from tests.adapters.days import adapted, as_sent, days, kpis_of, values_of, view_of
+from tests.adapters.render_zendesk import BOT, ESCALATED_TO, SECRET, carried, rendered
+
+ZENDESK = ADAPTERS["zendesk"]
+SECTION = Zendesk(secret=SECRET, escalation_groups=(ESCALATED_TO,), bots=(BOT,))
+RENDERED = rendered(days())
+
+
+def test_every_kpi_has_the_value_of_our_own_events() -> None:
+    ours = [as_sent(one.topic, one.event, one.arrival_ms) for one in carried(days())]
+    theirs, ignored = adapted(ZENDESK, RENDERED, SECTION)
+    assert set(ignored) == {"ticket.comment_added: the words that opened the ticket"}
+    expected, told = values_of(view_of(ours)), values_of(view_of(theirs))
+    differ = {key for key in expected | told if expected.get(key) != told.get(key)}
+    assert not differ, [(key, expected.get(key), told.get(key)) for key in sorted(differ)[:5]]
+    print(sorted(kpis_of(told)))
+    assert len(kpis_of(told)) > 8
+
+
+def test_webhooks_in_any_order_and_sent_twice_give_the_same_values() -> None:
+    once, _ = adapted(ZENDESK, RENDERED, SECTION)
+    chance = random.Random(5)
+    shaken = [
+        one._replace(arrival_ms=one.arrival_ms + chance.randrange(200_000)) for one in once
+    ] + chance.sample(once, 50)
+    assert values_of(view_of(once)) == values_of(view_of(shaken))
+
+
+def test_all_signatures_of_the_rendered_days_are_right() -> None:
+    for one in RENDERED:
+        ZENDESK.verify(one.body, one.headers, SECTION, one.arrival_ms + 60_000)
