@@ -77,12 +77,14 @@ async def read_to_end(
     *,
     patience_s: float = 60,
     trimmed: bool = False,
+    progress: Callable[[int, int], None] = lambda _done, _total: None,
 ) -> None:
     """Give everything up to the log's end to `load`, in order for each partition.
 
     A log that doesn't begin at offset 0 raises `TruncatedError`, unless it may be `trimmed`.
     The last stable offset has to reach the log's end, or `OpenEndError` is raised after `patience_s`
-    without progress. Cancelling it is safe at any time.
+    without progress. Cancelling it is safe at any time. `progress` gets how many offsets are done,
+    of how many: of what was compacted away, too.
     """
     tps = list(tps)
     consumer = reader(bootstrap_servers, options, wait_ms=_RESTORE_WAIT_MS)
@@ -94,14 +96,15 @@ async def read_to_end(
         if cut_off and not trimmed:
             tp, begin = next(iter(cut_off.items()))
             raise TruncatedError(f"{tp.topic}-{tp.partition} begins at offset {begin}")
-        progress = time.monotonic()
+        moved_at = time.monotonic()
         while open_ends := _unread(consumer, tps):
             batches = await drain(consumer._fetcher, 1.0)
             for batch in batches:
                 load(batch)
             if batches:
-                progress = time.monotonic()
-            elif time.monotonic() - progress > patience_s:
+                moved_at = time.monotonic()
+                progress(*_done(consumer, begins))
+            elif time.monotonic() - moved_at > patience_s:
                 raise OpenEndError(
                     f"{open_ends[0].topic}-{open_ends[0].partition}: nothing could be read for "
                     f"{patience_s:g} s before its end; is a transaction open or a leader missing?"
@@ -119,6 +122,18 @@ def _unread(consumer: AIOKafkaConsumer, tps: Iterable[TopicPartition]) -> list[T
         if not at_end or state.position < state.highwater:
             unread.append(tp)
     return unread
+
+
+def _done(consumer: AIOKafkaConsumer, begins: Mapping[TopicPartition, int]) -> tuple[int, int]:
+    """Offsets that were read, and all; a partition that hasn't told its end counts as empty."""
+    assignment = consumer._subscription.subscription.assignment
+    done = total = 0
+    for tp, begin in begins.items():
+        state = assignment.state_value(tp)
+        if state.highwater is not None and state.has_valid_position:
+            done += state.position - begin
+            total += state.highwater - begin
+    return done, total
 
 
 async def follow(

@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 import msgspec
-from tqdm import tqdm
 
 from kpi_windows.decoding import Rejected, decode
 from kpi_windows.events import TOPICS, Clock, Event, key_of
@@ -22,6 +21,7 @@ from streams.intake.ids import with_id
 from streams.intake.resume import Resume, state_file
 from streams.intake.sources import BROKEN, LONGEST_LINE, RawLine, Source, name_of, raw_lines
 from streams.producer import ProducerOptions, Sender, TooLargeError
+from streams.progress import Progress
 
 Report = Callable[[str], None]
 _BATCH = 1_000
@@ -116,17 +116,12 @@ class _Feed:
 
     def run(self) -> FeedResult:
         result = self.result
-        with tqdm(
-            total=self.source.size,
-            unit="B",
-            unit_scale=True,
-            desc=self.source.name,
-            disable=not self.options.progress,
-        ) as bar:
+        show = self.options.progress
+        with Progress(self.source.name, self.source.size, show=show) as progress:
             try:
                 for lines in self._batches():
                     self._send(lines)
-                    bar.update(self.source.position - bar.n)
+                    progress.reached(self.source.position)
                 self.sender.flush()
                 self._note()
             finally:

@@ -18,7 +18,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import msgspec
-from tqdm import tqdm
 
 from kpi_windows.decoding import Rejected, decode
 from kpi_windows.events import TOPICS, key_of, to_ms
@@ -30,9 +29,11 @@ from streams.intake.sorting import Sorter
 from streams.intake.sources import Source, head_of, name_of
 from streams.mapping import load_mapping
 from streams.producer import ProducerOptions, Sender, TooLargeError
+from streams.progress import Progress
 
 Report = Callable[[str], None]
 _EVERY = 5_000
+_TELL_EVERY = 100
 _CLOCKS_EVERY_S = 1.0
 _TOPICS = tuple(TOPICS)
 
@@ -204,10 +205,14 @@ class _Import:
         """All events, in the order in which they go out."""
         made = self._sorter()
         self._read(made)
-        show = not self.options.progress
-        for at, packed in tqdm(made, total=made.count, unit=" events", desc="events", disable=show):
-            topic, key, value = _PACKED.decode(packed)
-            yield Made(_TOPICS[topic], key, value, at[1], at[0])
+        show = self.options.progress
+        with Progress("events", made.count, "events", show=show) as progress:
+            for number, (at, packed) in enumerate(made, 1):
+                topic, key, value = _PACKED.decode(packed)
+                yield Made(_TOPICS[topic], key, value, at[1], at[0])
+                if number % _TELL_EVERY == 0:
+                    progress.reached(number)
+            progress.reached(made.count)
 
     def bad(self, number: int, reason: str) -> None:
         """A line is bad; counted once, however many rules stumble over it."""
@@ -227,19 +232,13 @@ class _Import:
         header, rows = rows_of(source, self.mapping, self.bad)
         rules = [BoundRule(rule, self.mapping, header) for rule in self.mapping.rules]
         grouped = self._sorter()
-        with tqdm(
-            total=source.size,
-            unit="B",
-            unit_scale=True,
-            desc=source.name,
-            disable=not self.options.progress,
-        ) as bar:
+        with Progress(source.name, source.size, show=self.options.progress) as progress:
             for count, (number, row) in enumerate(rows):
                 self.result.lines += 1
                 self._row(number, row, rules, grouped, made)
                 if count % _EVERY == 0:
-                    bar.update(source.position - bar.n)
-            bar.update(source.position - bar.n)
+                    progress.reached(source.position)
+            progress.reached(source.position)
         self._join(rules, grouped, made)
 
     def _row(

@@ -20,6 +20,7 @@ from streams import commits
 from streams.changelog import TruncatedError, read_to_end
 from streams.commits import Writer
 from streams.fetches import Batch
+from streams.progress import Progress
 from streams.span import ALL, Span
 from streams.topics import CHECKPOINT, PANES, STATE, EngineSettings, Names, RefusedError
 from streams.transport import Offsets
@@ -29,6 +30,7 @@ log = logging.getLogger(__name__)
 _ATTEMPTS = 3
 _AT_ONCE = 8  # partitions
 _END_PATIENCE_S = 10.0
+_TELL_EVERY_S = 5.0
 
 
 class ShardLike(Protocol):
@@ -229,8 +231,10 @@ class Restorer:
             commits.reached("restoring", partition)
 
         tps = [TopicPartition(topic, partition) for topic in tables]
+        servers, what = self._settings.bootstrap_servers, f"restoring partition {partition}"
         try:
-            await read_to_end(self._settings.bootstrap_servers, self._options, tps, load)
+            with Progress(what, None, "records", say=log.info, every_s=_TELL_EVERY_S) as told:
+                await read_to_end(servers, self._options, tps, load, progress=told.reached)
         except TruncatedError as error:
             raise RefusedError(
                 f"State is lost: {error}, so older records were deleted instead of compacted. "

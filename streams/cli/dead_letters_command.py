@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -241,7 +240,7 @@ def _send(settings: Settings, rules: Any, late: bool, told: dict[str, Any]) -> N
         late=late,
         dry_run=told["dry_run"],
         limit=told["limit"],
-        progress=not told["no_progress"] and sys.stderr.isatty(),
+        progress=not told["no_progress"],
     )
     shown = _Shown(settings, options.dry_run)
     result = asyncio.run(send(settings, options, shown.show))

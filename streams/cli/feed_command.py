@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from pathlib import Path
 
@@ -29,7 +28,7 @@ from streams.units import parse_time
 @click.option("--end-at", type=TIME, help="At the end, move time on to here.")
 @click.option("--keep-bad", is_flag=True, help="Send lines that are no events, as they are.")
 @click.option("--restart", is_flag=True, help="Begin at the first line, whatever was fed before.")
-@click.option("--no-progress", is_flag=True, help="Without the bar.")
+@click.option("--no-progress", is_flag=True, help="Without telling how far it is.")
 def command(
     settings: Settings,
     file: str,
@@ -52,7 +51,7 @@ def command(
         keep_bad=keep_bad,
         end_at_ms=time_ms(settings, end_at),
         restart=restart,
-        progress=not no_progress and sys.stderr.isatty(),
+        progress=not no_progress,
     )
     result = feed(options, producer_options(settings), report=report)
     told = f"{result.sent:,} events sent"

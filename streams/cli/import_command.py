@@ -34,7 +34,7 @@ from streams.settings import Settings
 @click.option("--end-at", type=TIME, help="At the end, move time on to here [the last event].")
 @click.option("--no-clocks", is_flag=True, help="Don't move time on: another file follows.")
 @click.option("--restart", is_flag=True, help="From the start, whatever was sent before.")
-@click.option("--no-progress", is_flag=True, help="Without the bar.")
+@click.option("--no-progress", is_flag=True, help="Without telling how far it is.")
 def command(
     settings: Settings,
     file: Path,
@@ -56,7 +56,7 @@ def command(
         clocks=not no_clocks,
         end_at_ms=time_ms(settings, end_at),
         restart=restart,
-        progress=not no_progress and sys.stderr.isatty(),
+        progress=not no_progress,
     )
     if dry_run:
         result = importer.dry_run(options, write=sys.stdout.buffer.write, report=report)

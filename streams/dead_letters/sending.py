@@ -10,11 +10,9 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from typing import Any
 
 import msgspec
 from aiokafka.errors import KafkaError
-from tqdm import tqdm
 
 from streams.checkpoints import last_checkpoints
 from streams.dead_letters.judging import Judge, Ready, Unfit
@@ -22,6 +20,7 @@ from streams.dead_letters.letters import Letter, Wanted, read
 from streams.dead_letters.mending import Mended, Rule, Unmendable, mend
 from streams.dead_letters.sent import Place, SentLog, sent_before
 from streams.intake.sorting import Sorter
+from streams.progress import Progress
 from streams.settings import Settings
 from streams.topics import unreachable
 
@@ -111,13 +110,8 @@ class _Run:
     async def read(self, made: Sorter, sent: set[str]) -> None:
         """Read all letters, and keep the events that are to be sent."""
         options, seen = self._options, set[str]()
-        with tqdm(desc="reading", unit=" records", disable=not options.progress) as bar:
-
-            def progress(done: int, total: int) -> None:
-                bar.total = total
-                bar.update(done - bar.n)
-
-            async for letters in read(self._settings, progress=progress):
+        with Progress("reading", None, "records", show=options.progress) as progress:
+            async for letters in read(self._settings, progress=progress.reached):
                 for letter in letters:
                     if not options.wanted.fits(letter) or letter.id in seen:
                         continue
@@ -155,21 +149,21 @@ class _Run:
 
     async def send(self, made: Sorter, log: SentLog) -> None:
         """Send what was kept, the oldest event first, so that none of them makes another late."""
-        show = not self._options.progress
-        with tqdm(total=made.count, desc="sending", unit=" letters", disable=show) as bar:
+        show = self._options.progress
+        with Progress("sending", made.count, "letters", show=show) as progress:
             some: list[tuple[Place, Ready]] = []
             for _, packed in made:
                 some.append(_decode(packed))
                 if len(some) == _AT_ONCE:
-                    await self._write(some, log, bar)
+                    await self._write(some, log, progress)
                     some = []
-            await self._write(some, log, bar)
+            await self._write(some, log, progress)
 
-    async def _write(self, some: list[tuple[Place, Ready]], log: SentLog, bar: Any) -> None:
+    async def _write(self, some: list[tuple[Place, Ready]], log: SentLog, progress: Progress) -> None:
         if some:
             await log.write(some, _now_ms())
             self.result.sent += len(some)
-            bar.update(len(some))
+            progress.advance(len(some))
 
 
 def _now_ms() -> int:

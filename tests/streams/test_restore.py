@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -141,6 +142,26 @@ def test_a_state_comes_back_as_it_was_committed(kafka: KafkaBroker, app_id: str)
     assert held.positions == {**dict.fromkeys((*TOPICS, "forwarded"), 0), "carts": 7}
     assert held.committed == {"carts": 7}
     assert held.stats.restore_records == 3 + 4
+
+
+@pytest.mark.kafka
+def test_a_long_restore_says_how_far_it_is(
+    kafka: KafkaBroker,
+    app_id: str,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    settings = settings_for(kafka, app_id)
+    monkeypatch.setattr("streams.restore._TELL_EVERY_S", 0.0)
+    caplog.set_level("INFO", "streams.restore")
+
+    async def use() -> Held:
+        await _commit(settings, _cut({}, (b"carts/a", b"[1, 1]")))
+        return await _restored(settings, {})
+
+    _run(settings, use)
+    told = [line for line in caplog.messages if line.startswith("restoring partition 0: ")]
+    assert any(re.search(r" 100 %, (\d+) of \1 records, .+/s, 0s left", line) for line in told)
 
 
 @pytest.mark.kafka
