@@ -15,7 +15,7 @@ Without a verdict (no value yet, too little volume) nothing begins, and what wai
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from enum import Enum
 
 import msgspec
@@ -96,39 +96,6 @@ def due_ms(state: State, watermark_ms: int | None) -> int | None:
     return next_ms if next_ms <= latest_ms else None
 
 
-def judge(
-    state: State,
-    at_ms: int,
-    view: View,
-    thresholds: Iterable[Threshold],
-    catalogue: Mapping[str, Kpi],
-) -> tuple[State, list[Alert]]:
-    """The state after a minute, and what is to be told of it."""
-    whole = state.at_ms is None or at_ms == state.at_ms + STEP_MS
-    before = {name: each if whole else _interrupted(each) for name, each in state.watches.items()}
-    watches: dict[str, Watch] = {}
-    alerts: list[Alert] = []
-    for threshold in thresholds:
-        kpi, name = catalogue[threshold.kpi], threshold.name
-        watch = before.get(name)
-        if watch is not None and _subject(watch.threshold) == _subject(threshold):
-            del before[name]
-        else:
-            watch = None
-        value = latest(view, threshold, kpi, at_ms)
-        bad = None if value is None or value.value is None else is_bad(
-            threshold, kpi, value.value, firing=watch is not None and watch.breached_ms is not None
-        )  # fmt: skip
-        moved, event = _moved(watch, threshold, bad, at_ms)
-        if event is not None:
-            alerts.append(_alert(event, moved, at_ms, value))
-        if moved.bad_since_ms is not None and event is not Event.RECOVERY:
-            watches[name] = moved
-    gone = [_alert(Event.RECOVERY, each, at_ms, None) for each in before.values() if _fires(each)]
-    alerts = gone + alerts
-    return State(at_ms, watches, _counted(state.told, alerts)), alerts
-
-
 def latest(view: View, threshold: Threshold, kpi: Kpi, at_ms: int) -> Value | None:
     """The value in the latest ripe window before a minute; None where it allows no verdict.
 
@@ -149,6 +116,41 @@ def latest(view: View, threshold: Threshold, kpi: Kpi, at_ms: int) -> Value | No
     if threshold.min_volume and (value.denominator or 0) < threshold.min_volume:
         return None
     return value
+
+
+Look = Callable[[View, Threshold, Kpi, int], Value | None]
+"""`latest`, or who answers the same from memory."""
+
+
+def judge(
+    state: State,
+    at_ms: int,
+    view: View,
+    thresholds: Iterable[Threshold],
+    catalogue: Mapping[str, Kpi],
+    look: Look = latest,
+) -> tuple[State, list[Alert]]:
+    """The state after a minute, and what is to be told of it."""
+    whole = state.at_ms is None or at_ms == state.at_ms + STEP_MS
+    before = {name: each if whole else _interrupted(each) for name, each in state.watches.items()}
+    watches: dict[str, Watch] = {}
+    alerts: list[Alert] = []
+    for threshold in thresholds:
+        kpi, name = catalogue[threshold.kpi], threshold.name
+        watch = before.get(name)
+        if watch is not None and _subject(watch.threshold) == _subject(threshold):
+            del before[name]
+        else:
+            watch = None
+        value = look(view, threshold, kpi, at_ms)
+        moved, event = follow(watch, threshold, kpi, None if value is None else value.value, at_ms)
+        if event is not None:
+            alerts.append(_alert(event, moved, at_ms, value))
+        if moved.bad_since_ms is not None and event is not Event.RECOVERY:
+            watches[name] = moved
+    gone = [_alert(Event.RECOVERY, each, at_ms, None) for each in before.values() if _fires(each)]
+    alerts = gone + alerts
+    return State(at_ms, watches, _counted(state.told, alerts)), alerts
 
 
 def band_of(threshold: Threshold, kpi: Kpi) -> float:
@@ -177,6 +179,15 @@ def is_bad(threshold: Threshold, kpi: Kpi, value: float, *, firing: bool) -> boo
     else:
         bad, back = value < bound, value >= bound + band
     return True if bad else False if back else None
+
+
+def follow(
+    watch: Watch | None, threshold: Threshold, kpi: Kpi, value: float | None, at_ms: int
+) -> tuple[Watch, Event | None]:
+    """A threshold's watch after a minute's value (None: no verdict), and what is to be told."""
+    is_firing = watch is not None and watch.breached_ms is not None
+    bad = None if value is None else is_bad(threshold, kpi, value, firing=is_firing)
+    return _moved(watch, threshold, bad, at_ms)
 
 
 def _moved(

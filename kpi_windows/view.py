@@ -139,6 +139,16 @@ class View:
             told += [checkpoint.since_ms.get(fact, 0) for fact in kpi.facts]
         return (*(at_ms // MINUTE_MS for at_ms in times_ms), *told)
 
+    def stand_before(
+        self, kpi: Kpi, window: str, definition: str, at_ms: int
+    ) -> tuple[object, ...]:
+        """As long as this is equal, so is the KPI's value in the window just before a time."""
+        start_ms, end_ms = self.panes.reach(*self.grid.window(window, at_ms - 1))
+        is_kept = self.since_ms(kpi.reading(definition).formula) <= start_ms
+        oldest_ms = self.panes.oldest_minute_ms, self.panes.oldest_hour_ms
+        told = [self.panes.versions.get(fact, 0) for fact in kpi.facts]
+        return (start_ms, end_ms, is_kept, *oldest_ms, *told)
+
     # ------------------------------------------------------------------ questions
 
     def evaluate(

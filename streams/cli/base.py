@@ -35,6 +35,7 @@ COMMANDS = {
     "replay": "run the inputs again from a time, beside the running state",
     "dead-letters": "events that didn't count: list, group, mend, send again",
     "backfill": "past events into Prometheus, as if it had been there",
+    "backtest": "when each alert would have fired on past events",
     "kpis": "the KPIs, and what each means",
     "generate": "dashboards, rules and configuration for Grafana, Prometheus, Alertmanager",
     "reference": "",
@@ -98,7 +99,7 @@ class Commands(click.Group):
 _PLAIN = frozenset(
     "ConfigError RefusedError UnreachableError MappingError SourceError SendError QuestionError "
     "UnknownNameError DefinitionsChanged PortTakenError TooLargeError "
-    "BrokenWriterError BackfillError BlockError".split()
+    "BrokenWriterError BackfillError BlockError BacktestError".split()
 )
 """Errors whose message is for people; by name, so that no module is loaded for it."""
 

@@ -159,7 +159,9 @@ class _Run:
                     some = []
             await self._write(some, log, progress)
 
-    async def _write(self, some: list[tuple[Place, Ready]], log: SentLog, progress: Progress) -> None:
+    async def _write(
+        self, some: list[tuple[Place, Ready]], log: SentLog, progress: Progress
+    ) -> None:
         if some:
             await log.write(some, _now_ms())
             self.result.sent += len(some)
