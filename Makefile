@@ -33,7 +33,7 @@ $(STAMP): pyproject.toml constraints.txt
 demo: $(STAMP) ## a simulated shop, Kafka, worker and exporter in one go
 	@$(BIN)/kpi demo $(ARGS)
 
-test: $(STAMP) ## all tests (those with a Kafka broker need Java and Maven, and say so)
+test: $(STAMP) ## all tests (some need Java and Maven, or Chromium, and say so)
 	@$(BIN)/python -m pytest $(ARGS)
 
 chaos: $(STAMP) ## kill, stop and join workers on a real broker; minutes

@@ -46,6 +46,7 @@ The KPIs of {shop}; a browser shows them as a live page
 /api/v1/why?kpi=conversion_rate&window=day&by=device
                               what each segment added to a change
 /api/v1/goals                 every goal, and where it stands
+/api/v1/page?window=24h       all that the page shows, for itself
 /readyz  /healthz             for probes
 """
 

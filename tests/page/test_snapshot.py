@@ -52,6 +52,21 @@ def test_there_is_a_nearest_window_and_a_history_for_every_kpi_in_every_window(w
         assert any(each in kpi.windows for each in (window, *INSTEAD.get(window, ())))
 
 
+def test_all_that_the_details_ask_is_answered_for_every_kpi(shop: Served) -> None:
+    """A browser would write every refusal on its console."""
+    for kpi in CATALOGUE.values():
+        window = next(kpi_["window"] for kpi_ in snapshot(shop)["kpis"] if kpi_["id"] == kpi.id)
+        asked = {"kpi": kpi.id, "window": window}
+        described = shop.told(f"/api/v1/kpis/{kpi.id}")
+        assert described["definitions"]["default"]["formula"] == kpi.formula.words()
+        shop.told("/api/v1/explain", **asked, at="now")
+        if described["table"]:
+            shop.told("/api/v1/query", **asked, table=1, top=12)
+        for by in described["by"][:1]:
+            shop.told("/api/v1/query", **asked, by=by, top=12)
+            shop.told("/api/v1/why", **asked, by=by, at="now")
+
+
 def test_a_change_is_told_only_against_a_whole_period_before(shop: Served) -> None:
     day = {kpi["id"]: kpi for kpi in snapshot(shop)["kpis"]}
     week = {kpi["id"]: kpi for kpi in snapshot(shop, "7d")["kpis"]}

@@ -333,12 +333,14 @@ function definition() {
 function evidence() {
   const told = open.told.explain;
   if (!told?.events) return quiet(told);
+  const remarks = [told.reason, told.events_since ? t("events_since", { time: format.moment(Date.parse(told.events_since)) }) : null];
   const rows = [
     ...["accepted", "late", "duplicate", "rejected"].map((name) => [t(`h_${name}`), format.whole(told.events[name])]),
     [t("complete"), typeof told.complete === "number" ? format.share(told.complete) : "–"],
     [t("version"), String(told.version ?? "–")],
   ];
-  const made = [el("dl", { class: "health" }, rows.map(([name, text]) => el("div", {}, el("dt", {}, name), el("dd", {}, text))))];
+  const made = remarks.filter(Boolean).map((text) => el("p", { class: "quiet", lang: text === told.reason ? "en" : null }, text));
+  made.push(el("dl", { class: "health" }, rows.map(([name, text]) => el("div", {}, el("dt", {}, name), el("dd", {}, text)))));
   if (told.samples?.length) {
     const cells = told.samples.map((each) => [label(each.event_id), each.type ?? "", each.topic ?? "", each.day ?? ""]);
     made.push(el("h4", {}, t("samples")), table(["id", "type", "topic", t("period")], cells, t("samples")));

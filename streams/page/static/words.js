@@ -147,6 +147,7 @@ const WORDS = {
   evidence: ["How sure it is", "Hoe zeker het is"],
   version: ["Version of the definition", "Versie van de definitie"],
   complete: ["Complete", "Volledig"],
+  events_since: ["Events are counted since {time}.", "Gebeurtenissen worden geteld sinds {time}."],
   samples: ["Some events behind it", "Enkele gebeurtenissen erachter"],
   not_available: ["Not available here.", "Hier niet beschikbaar."],
   loading: ["Loading …", "Laden …"],
