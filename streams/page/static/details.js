@@ -193,6 +193,7 @@ function drawAll() {
   const language = t("neutral");
   redraw(parts.over_time, [told.series, language], () => series(told.series));
   redraw(parts.breakdown, [open.by, told.rows, told.table, open.described?.by, language], () => breakdown());
+  parts.breakdown.parentElement.classList.toggle("wide", Boolean(open.described?.table));
   redraw(parts.why, [open.by, told.why, language], () => why());
   redraw(parts.definitions, [open.described, told.definitions, language], () => sideBySide());
   redraw(parts.definition, [open.described, language], () => definition());
@@ -254,7 +255,8 @@ function breakdown() {
   if (by !== open.by || !told) return [...made, ...quiet(by === open.by ? null : undefined)];
   if (!told.length) return [...made, el("p", { class: "quiet" }, t("none"))];
   const { unit } = open.kpi;
-  const rows = [...told].sort((a, b) => (b.denominator ?? b.value ?? 0) - (a.denominator ?? a.value ?? 0));
+  const size = (row) => (row.labels[by] === "__other__" ? -1 : row.denominator ?? row.value ?? 0);
+  const rows = [...told].sort((a, b) => size(b) - size(a));
   const most = Math.max(...rows.map((row) => Math.abs(row.value ?? 0)));
   const of = (row) => (row.denominator === null ? "" : ` ${amount(row.numerator)} / ${amount(row.denominator)}`);
   made.push(el("ol", { class: "bars" }, rows.map((row) => el("li", {}, label(format.labelValue(row.labels[by])),
