@@ -17,7 +17,6 @@ from tests.page.shop import Played, Served, served
 from tests.streams.visible import NOON_MS, order, page
 
 AXE = (resources.files("axe_playwright_python") / "axe.min.js").read_text("utf-8")
-STATES = ("board", "details", "empty")
 
 CUT = """() => {
     const told = [];
@@ -64,8 +63,7 @@ def violations(shown: Page) -> list[str]:
     ]
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [360, 1280])
+@pytest.mark.parametrize(("scheme", "width"), [("light", 1280), ("dark", 360)])
 def test_axe_finds_nothing(shop: Served, open_page: Open, scheme: str, width: int) -> None:
     look = {"width": width, "color_scheme": scheme}
     shown = settled(open_page(f"{shop.url}/#window=24h", **look))
