@@ -45,7 +45,7 @@ def open_page(chromium: Browser) -> Iterator[Open]:
     contexts: list[Any] = []
 
     def heard(told: Any) -> None:
-        if told.type in ("error", "warning") and "/api/v1/explain" not in told.location["url"]:
+        if told.type in ("error", "warning"):
             errors.append(f"{told.location['url']}: {told.text}")
 
     def opened(address: str, *, width: int = 1280, height: int = 900, **options: Any) -> Page:

@@ -130,6 +130,11 @@ def test_the_details_say_what_the_api_says(shop: Served, open_page: Open) -> Non
     segments = dialog.locator('[data-part="why"] tbody th').all_text_contents()
     why = shop.told("/api/v1/why", **asked, by="device", at="now")
     assert sorted(segments) == sorted(each["value"] for each in why["segments"])
+    explained = shop.told("/api/v1/explain", **asked, at="now")
+    evidence = dialog.locator('[data-part="evidence"]')
+    expect(evidence).to_contain_text(f"{explained['events']['accepted']:,}")
+    ids = evidence.locator("tbody th").all_text_contents()
+    assert ids == [each["event_id"] for each in explained["samples"]] != []
     dialog.get_by_text("As a table").click()
     hours = dialog.locator('[data-part="over_time"] tbody tr')
     assert hours.count() == 24

@@ -194,7 +194,7 @@ function drawAll() {
   redraw(parts.over_time, [told.series, language], () => series(told.series));
   redraw(parts.breakdown, [open.by, told.rows, told.table, open.described?.by, language], () => breakdown());
   parts.breakdown.parentElement.classList.toggle("wide", Boolean(open.described?.table));
-  redraw(parts.why, [open.by, told.why, language], () => why());
+  redraw(parts.why, [open.by, told.why, open.kpi.previous === null, language], () => why());
   redraw(parts.definitions, [open.described, told.definitions, language], () => sideBySide());
   redraw(parts.definition, [open.described, language], () => definition());
   redraw(parts.evidence, [told.explain, language], () => evidence());
@@ -292,11 +292,12 @@ function why() {
   const rows = segments.map((each) => [label(format.labelValue(each.value)), ...parts.map((part) => effect(each[part], of))]);
   const span = `${t("by_label", { label: t(`l_${by}`) })}: ${format.show(told.before.value, unit)} → ${format.show(told.after.value, unit)} (${format.difference(told.change, unit)})`;
   const about = el("p", { class: "quiet" }, t(parts.length > 1 ? "why_text" : "why_parts"));
-  return [el("p", {}, span), about, table(titles, rows, t("why"))];
+  const partial = open.kpi.previous === null ? el("p", { class: "quiet" }, t("before_partial")) : null;
+  return [el("p", {}, span), partial, about, table(titles, rows, t("why"))];
 }
 
 function effect(value, of) {
-  if (!value) return el("span", { class: "delta none" }, "0");
+  if (!value || of(value) === of(0)) return el("span", { class: "delta none" }, of(0));
   const { better } = open.kpi;
   const kind = better === "neither" ? "neutral" : value > 0 === (better === "higher") ? "good" : "bad";
   return el("span", { class: `delta ${kind}` }, of(value));

@@ -120,6 +120,10 @@ const WORDS = {
     "What each segment added to the change: by its own rate, and by its share of the whole.",
     "Wat elk segment aan het verschil bijdroeg: door zijn eigen verhouding, en door zijn aandeel in het geheel.",
   ],
+  before_partial: [
+    "There are no data of the whole period before, only of a part of it.",
+    "Van de hele periode ervoor zijn er geen gegevens, alleen van een deel.",
+  ],
   why_parts: ["What each segment added to the change.", "Wat elk segment aan het verschil bijdroeg."],
   by_rate: ["By its rate", "Door verhouding"],
   by_share: ["By its share", "Door aandeel"],
