@@ -17,6 +17,7 @@ from collections.abc import Callable, Hashable, Iterable, Iterator
 from operator import itemgetter
 
 from kpi_windows.aggregators import Cell, Kind, merge, zero
+from kpi_windows.definitions import MINUTE_MS
 from kpi_windows.facts import Fact
 from kpi_windows.windows import Grid, Level
 
@@ -100,15 +101,15 @@ class Cube:
 
     def change(self, changes: dict[Pane, Cells], gone: Iterable[Pane]) -> None:
         """Takes in the differences of panes; those of `gone` panes can't be taken back."""
+        summed = (*self._ranges.values(), *self._runs.values())
         for pane, cells in changes.items():
-            touched = [each for each in self._with_parents(pane) if each in self._panes]
+            own = self._with_parents(pane)
+            touched = [self._panes[each] for each in own if each in self._panes]
+            touched += [held.cells for held in summed if not held.cover.isdisjoint(own)]
             if touched:
                 difference = self._projected(cells.items())
                 for each in touched:
-                    self._add(self._panes[each], difference, 1)
-                for held in (*self._ranges.values(), *self._runs.values()):
-                    if not held.cover.isdisjoint(touched):
-                        self._add(held.cells, difference, 1)
+                    self._add(each, difference, 1)
         for pane in gone:
             self._forget(pane)
 
@@ -120,6 +121,8 @@ class Cube:
 
     def _moved(self, held: Range, cover: Cover) -> Range:
         leaving, entering = held.cover - cover, cover - held.cover
+        if self._additive:
+            leaving, entering = self._exchanged(leaving, entering)
         if len(leaving) + len(entering) > len(cover) or (leaving and not self._additive):
             moved = Range(cover, self._built(cover))
         else:
@@ -128,8 +131,23 @@ class Cube:
             for pane in entering:
                 self._add(held.cells, self.pane(pane), 1)
             moved = Range(cover, held.cells)
-        self._release(leaving)
+        self._release(held.cover - cover)
         return moved
+
+    def _exchanged(self, leaving: Cover, entering: Cover) -> tuple[Cover, Cover]:
+        """An hour that leaves while most of its minutes come is as good as its other minutes leaving.
+
+        So the first minute of each hour costs no more than the others.  (Minutes that leave for
+        their hour aren't exchanged: some may have expired, while the hour is kept.)
+        """
+        for pane in [each for each in leaving if each[0] == Level.HOUR]:
+            end_ms = self._grid.pane_end(Level.HOUR, pane[1])
+            minutes = {(int(Level.MINUTE), at) for at in range(pane[1], end_ms, MINUTE_MS)}
+            come = minutes & entering
+            if 2 * len(come) > len(minutes):
+                leaving = (leaving - {pane}) | (minutes - come)
+                entering = entering - come
+        return leaving, entering
 
     def _built(self, cover: Cover) -> Cells:
         cells: Cells = {}

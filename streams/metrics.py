@@ -359,6 +359,10 @@ UNITS = {
 }
 
 
+DEMO_SERIES = 35_000
+"""About so many KPI series has the shop of `kpi demo`, with the settings' defaults."""
+
+
 def bounds(exporter: Exporter) -> str:
     """What bounds the number of series, in words."""
     return (

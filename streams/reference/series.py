@@ -77,7 +77,8 @@ def metrics_page() -> str:
         "",
         f"Families `_by_<label>` have the windows {some} (`breakdown_windows`) and sum to their",
         f"total where labels don't overlap. {metrics.bounds(exporter)}",
-        "A family that didn't fit is named by `kpi_exporter_left_out`.",
+        "A family that didn't fit is named by `kpi_exporter_left_out`. The shop of `kpi demo` has about",
+        f"{metrics.DEMO_SERIES:,} with the defaults; `kpi_exporter_series` tells yours.",
         "",
     ]
     for group, kpis in GROUPS.items():

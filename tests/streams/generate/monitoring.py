@@ -39,14 +39,14 @@ def free_port() -> int:
         return port
 
 
-def until(found: Callable[[], T | None], what: str) -> T:
+def until(found: Callable[[], T | None], what: str, patience_s: float = PATIENCE_S) -> T:
     """What is found, asked for again and again until the deadline."""
-    deadline = time.monotonic() + PATIENCE_S
+    deadline = time.monotonic() + patience_s
     while time.monotonic() < deadline:
         if result := found():
             return result
         time.sleep(0.2)
-    raise AssertionError(f"not within {PATIENCE_S:g} s: {what}")
+    raise AssertionError(f"not within {patience_s:g} s: {what}")
 
 
 def answers(url: str) -> bool:

@@ -39,6 +39,7 @@ _QUICK = """
 for = "0s"
 keep_firing_for = "0s"
 min_volume = 5
+hysteresis = 0.2
 """
 
 
@@ -112,8 +113,10 @@ class Watched:
 
 
 @contextmanager
-def watched(folder: Path, kafka: KafkaBroker, options: ShopOptions) -> Iterator[Watched]:
-    """From an empty Kafka on; ends and removes nothing but processes."""
+def watched(
+    folder: Path, kafka: KafkaBroker, options: ShopOptions, every: str = "3s"
+) -> Iterator[Watched]:
+    """From an empty Kafka on, scraped so often; ends its processes, and leaves the folder."""
     with ExitStack() as stack:
         hook, told = stack.enter_context(webhook())
         shop = Watched(folder, kafka, options, hook, told)
@@ -127,5 +130,5 @@ def watched(folder: Path, kafka: KafkaBroker, options: ShopOptions) -> Iterator[
         target = stack.enter_context(alertmanager(made))
         shop.alertmanager = f"http://{target}"
         ours, theirs = (url.removeprefix("http://") for url in (shop.exporter, worker.url()))
-        shop.prometheus = stack.enter_context(prometheus(made, ours, theirs, target, "3s"))
+        shop.prometheus = stack.enter_context(prometheus(made, ours, theirs, target, every))
         yield shop
