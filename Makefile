@@ -11,10 +11,10 @@ SUPPORTED := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13)
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 	$$p -c '$(SUPPORTED)' 2>/dev/null && echo $$p && break; done)
 
-.PHONY: help setup demo test lint format chaos bench clean
+.PHONY: help setup demo test lint format chaos bench pictures clean
 
 help: ## show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' Makefile
 	@echo '  ARGS="…" is passed on: make demo ARGS="--seconds 300", make test ARGS="-k visits"'
 
 setup: $(STAMP) ## create .venv with everything, once (again when the pins change)
@@ -50,6 +50,11 @@ format: $(STAMP) ## let ruff arrange the code
 
 bench: $(STAMP) ## measure speed against the limit and plain Faust; writes build/bench.json
 	@$(BIN)/python -m tests.bench $(ARGS)
+
+pictures: $(STAMP) ## draw the README's pictures from a real Prometheus over the demo
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check \
+		--constraint constraints.txt --editable '.[pictures]'
+	@$(BIN)/python -m tests.pictures
 
 clean: ## remove .venv, build and caches
 	rm -rf $(VENV) build .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -69,18 +69,18 @@ class Young:
             self.whole.take(0, cut.panes, cut.checkpoint, live=False)
 
 
-def measure() -> dict[str, Any]:
+def measure(options: DemoOptions, minutes: int = _MINUTES) -> dict[str, Any]:
     """CPU seconds of scrapes, and what they were of."""
     settings = load(str(REPOSITORY / "examples/shop.toml"), {})
     settings = replace(settings, kafka=replace(settings.kafka, partitions=1))
-    young = Young(settings, DemoOptions())
+    young = Young(settings, options)
     while young.at_ms < START_MS:
         young.minute()
     kept = registry(KpiCollector(young.whole))
     first_s = _cpu_s(kept)
-    warm_s = [_cpu_s(kept) for _ in range(_MINUTES)]
+    warm_s = [_cpu_s(kept) for _ in range(minutes)]
     cold_s = []
-    for _ in range(_MINUTES):
+    for _ in range(minutes):
         young.minute()
         cold_s.append(_cpu_s(registry(KpiCollector(young.whole))))  # it has said nothing yet
     page, _ = scrape(kept, _PLAIN)
@@ -103,4 +103,4 @@ def _cpu_s(kept: CollectorRegistry) -> float:
 if __name__ == "__main__":
     gc.freeze()  # as the exporter does
     gc.set_threshold(*GC_THRESHOLDS)
-    print(json.dumps(measure()))
+    print(json.dumps(measure(DemoOptions())))

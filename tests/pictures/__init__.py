@@ -1,0 +1,1 @@
+"""Pictures for the README, drawn from the answers of a real Prometheus."""
