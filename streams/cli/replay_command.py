@@ -154,16 +154,14 @@ def _tell_next(settings: Settings, name: str, plan: Any, took_s: int, low_ms: in
 
 
 def _compare(settings: Settings, name: str, other: str, days: int) -> None:
-    from tqdm import tqdm
-
+    from streams.progress import Progress
     from streams.replay.compare import behind, compare
     from streams.replay.plan import find
 
     plan = asyncio.run(find(settings, name))
     left = _side(settings, name)
     right = _side_at(other) if other.startswith(("http://", "https://")) else _side(settings, other)
-    hide = not sys.stderr.isatty()
-    with tqdm(total=len(settings.catalogue), unit=" KPIs", desc="compare", disable=hide) as bar:
+    with Progress("compare", len(settings.catalogue), "KPIs") as telling:
         found = compare(
             left,
             right,
@@ -171,7 +169,7 @@ def _compare(settings: Settings, name: str, other: str, days: int) -> None:
             settings.definitions,
             from_ms=plan.from_ms if plan else None,
             days=days,
-            progress=bar.update,
+            progress=telling.advance,
         )
     _tell_events(left, right)
     apart = behind(left, right)

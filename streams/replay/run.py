@@ -17,9 +17,9 @@ from collections.abc import Mapping
 from typing import Any, NoReturn
 
 from aiokafka import TopicPartition
-from tqdm import tqdm
 
 from streams.dead_letters.sent import notes
+from streams.progress import Progress
 from streams.replay.plan import Plan, as_app
 from streams.settings import Settings
 from streams.span import Span
@@ -28,7 +28,6 @@ from streams.topics import FORWARDED
 log = logging.getLogger(__name__)
 
 _LOOK_S = 0.5
-_TELL_S = 10.0
 _REST_COMMITS = 3
 _OTHERS_AFTER_S = 60.0
 
@@ -81,7 +80,9 @@ class _Watch:
         self._app = app
         self._settings = settings
         self._plan = plan
-        self._told = _Progress(plan.records, bar=bar)
+        say = None if bar else log.info
+        self._progress = Progress("replay", plan.records, "records", say=say)
+        self._first: int | None = None
         self._began_s = time.monotonic()
 
     async def run(self) -> None:
@@ -90,7 +91,7 @@ class _Watch:
                 if self._has_read():
                     break
                 await asyncio.sleep(_LOOK_S)
-            self._told.close()
+            self._progress.close()
             if self._plan.to_ms is None:
                 log.info("all is read; waiting for time to come to rest")
                 await asyncio.sleep(self._settings.definitions.idle_ms / 1_000)
@@ -104,7 +105,7 @@ class _Watch:
     def _has_read(self) -> bool:
         held = self._app.held()
         done = read_so_far(self._plan, {each.partition: each.positions for each in held})
-        self._told.tell(done)
+        self._tell(done)
         whole = len(held) == self._settings.partitions and all(each.settled for each in held)
         if not whole and time.monotonic() - self._began_s > _OTHERS_AFTER_S:
             log.warning(
@@ -115,6 +116,13 @@ class _Watch:
             )
             self._began_s = time.monotonic()
         return whole and done == self._plan.records
+
+    def _tell(self, done: int) -> None:
+        """What was read before this run, or taken over since, says nothing about the rate."""
+        if self._first is None or done < self._first:
+            self._first = done
+            self._progress.skip(done)
+        self._progress.reached(done)
 
     async def _rest(self) -> None:
         """Until nothing was committed for some commits' time that another partition must read."""
@@ -149,39 +157,3 @@ class _Watch:
                 held.shard.end()
                 ended = True
         return ended
-
-
-class _Progress:
-    """A bar for people, or a line now and then for a log."""
-
-    def __init__(self, total: int, *, bar: bool) -> None:
-        self._total = total
-        self._bar: Any = None
-        self._shows = bar
-        self._first: tuple[float, int] | None = None
-        self._told_s = time.monotonic()
-
-    def tell(self, done: int) -> None:
-        """So much is read."""
-        now_s = time.monotonic()
-        if self._first is None or done < self._first[1]:
-            self._first = (now_s, done)
-        if self._shows:
-            if self._bar is None:
-                self._bar = tqdm(total=self._total, initial=done, unit=" records", desc="replay")
-            self._bar.update(done - self._bar.n)
-        elif now_s - self._told_s >= _TELL_S:
-            self._told_s = now_s
-            log.info("%s", self._line(done, now_s))
-
-    def _line(self, done: int, now_s: float) -> str:
-        assert self._first is not None
-        began_s, first = self._first
-        rate = (done - first) / max(now_s - began_s, 0.001)
-        left = f", {(self._total - done) / rate:,.0f} s left" if rate else ""
-        return f"{done:,} of {self._total:,} records, {rate:,.0f} a second{left}"
-
-    def close(self) -> None:
-        """All is read."""
-        if self._bar is not None:
-            self._bar.close()
