@@ -14,8 +14,8 @@ Mark = bytes
 
 def mark_of(topic: str, kind: str, key: bytes, event_id: str) -> Mark:
     """What tells one event from all others: as the worker has it, and in 16 bytes."""
-    parts = (topic.encode(), kind.encode(), key, event_id.encode())
-    framed = b"".join(len(part).to_bytes(4, "big") + part for part in parts)
+    # With the key's length, as key and id may hold any character.
+    framed = b"%b %b %d %b%b" % (topic.encode(), kind.encode(), len(key), key, event_id.encode())
     return hashlib.blake2b(framed, digest_size=16).digest()
 
 

@@ -80,9 +80,9 @@ class Reception:
         now_ms = self._now_ms()
         judged = judge(topic, values, self._definitions, now_ms, request_key)
         sent = [self._write(topic, one, now_ms) if one.reason is None else None for one in judged]
-        waiting = {one.outcome for one in sent if one is not None}
-        if waiting:
-            await asyncio.wait(waiting)
+        for one in sent:
+            if one is not None and not one.outcome.done():
+                await asyncio.shield(one.outcome)  # others may wait for it too
         return [
             _answer(index, topic, one, what)
             for index, (one, what) in enumerate(zip(judged, sent, strict=True))

@@ -16,6 +16,7 @@ from kpi_windows.definitions import HOUR_MS, Definitions
 from kpi_windows.engine import Record, Shard
 from kpi_windows.events import TOPICS, key_of
 from streams.config import ConfigError, load
+from streams.receiver.memory import mark_of
 from streams.settings import Settings, Topics
 from streams.simulator import Shop, ShopOptions
 from tests.streams.receiver.desk import LINES, NOW_MS, OLD_TOKEN, TOKEN, Reply, opened, page
@@ -257,6 +258,14 @@ def test_an_answer_waits_for_kafka_and_a_copy_for_the_first_one() -> None:
             assert (await desk.send(page("1"), page("2"))).statuses == ["duplicate", "accepted"]
 
     asyncio.run(run())
+
+
+def test_marks_tell_events_apart_whatever_their_keys_and_ids_hold() -> None:
+    names = ["", "a", "aa", " ", "1", "1 a", "\x00", "é"]
+    told = [(topic, kind, key, each) for topic in ("carts", "orders") for kind in ("x", "y")
+            for key in names for each in names]  # fmt: skip
+    marks = {mark_of(topic, kind, key.encode(), each) for topic, kind, key, each in told}
+    assert len(marks) == len(told)
 
 
 def test_only_the_latest_ids_are_remembered() -> None:
