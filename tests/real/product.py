@@ -67,7 +67,7 @@ class Product:
                 self._start("worker", "--port", "0")
             exporter = self._start("exporter", "--port", "0")
             assert exporter.stdout is not None
-            self.url = exporter.stdout.readline().split()[-1].removesuffix("/metrics")
+            self.url = exporter.stdout.readline().split()[-1].removesuffix("/")
             assert self.url.startswith("http://"), self.logs()
             self.until("the exporter is ready", lambda: bool(self.status()["ready"]))
         except BaseException:
