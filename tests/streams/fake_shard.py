@@ -9,7 +9,8 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Mapping, Sequence
 
-from kpi_windows.engine import Cut, DeadLetter, Forward, Record
+from kpi_windows.engine import Cut, DeadLetter, Record
+from kpi_windows.forwarding import Forward
 from kpi_windows.keys import partition_of
 
 

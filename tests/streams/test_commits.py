@@ -13,7 +13,8 @@ import pytest
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 
-from kpi_windows.engine import Cut, DeadLetter, Forward
+from kpi_windows.engine import Cut, DeadLetter
+from kpi_windows.forwarding import Forward
 from streams import topics
 from streams.changelog import Committed, follow
 from streams.commits import Writer
