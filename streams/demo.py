@@ -294,7 +294,8 @@ def inside(settings: Settings, visits_per_hour: float | None) -> NoReturn:
     async def open_site(app: Any) -> None:
         exporter = settings.exporter
         evaluator = Evaluator(settings, whole)
-        web = exporter_app(whole, WorkerCollector(app), AlertCollector(settings, evaluator))
+        more = (WorkerCollector(app), AlertCollector(settings, evaluator))
+        web = exporter_app(whole, *more, demo=True)
         app.own_site = await serve(web, exporter.host, exporter.port, else_any=True)
         print(app.own_site.url, flush=True)  # noqa: T201 - the parent reads it
         if settings.alerting.evaluate:

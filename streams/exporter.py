@@ -79,8 +79,11 @@ async def index(request: web.Request) -> web.Response:
     return web.Response(text=_INDEX.format(shop=request.app[WHOLE].settings.shop_name))
 
 
-def exporter_app(whole: Whole, *more: Collector) -> web.Application:
-    """The web application over what is visible; `more` goes to its /metrics too."""
+def exporter_app(whole: Whole, *more: Collector, demo: bool = False) -> web.Application:
+    """The web application over what is visible; `more` goes to its /metrics too.
+
+    Of a demo the page says that nothing is kept.
+    """
     app = web.Application(middlewares=[errors])
     app[WHOLE] = whole
     app[REGISTRY] = registry(
@@ -89,7 +92,7 @@ def exporter_app(whole: Whole, *more: Collector) -> web.Application:
     app.router.add_get("/metrics", metrics)
     app.router.add_get("/healthz", healthz)
     app.router.add_get("/readyz", readyz)
-    add_page(app, Snapshots(whole), index)
+    add_page(app, Snapshots(whole, demo=demo), index)
     add_api(app)
     return app
 

@@ -65,8 +65,11 @@ class Snapshot:
 class Snapshots:
     """The latest snapshot of each window that somebody looks at."""
 
-    def __init__(self, whole: Whole, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, whole: Whole, clock: Callable[[], float] = time.monotonic, *, demo: bool = False
+    ) -> None:
         self._whole = whole
+        self._demo = demo
         self._clock = clock
         self._health = Health(whole)
         self._histories = Histories(lambda: whole.view, clock)
@@ -92,19 +95,25 @@ class Snapshots:
 
     def _chosen(self) -> str:
         """A day, once there is another to compare it with; until then an hour."""
-        view, visits = self._whole.view, self._whole.settings.catalogue.get("visits")
-        told = view.evaluate(visits, "24h", previous=True) if visits is not None else []
-        return "24h" if any(self._is_known(visits, each) for each in told) else "1h"
+        days = [kpi for kpi in self._whole.settings.catalogue.values() if "24h" in kpi.windows]
+        evaluate = self._whole.view.evaluate
+        is_known = (
+            self._is_known(kpi, value)
+            for kpi in days
+            for value in evaluate(kpi, "24h", previous=True)
+        )
+        return "24h" if any(is_known) else "1h"
 
-    def _is_known(self, kpi: Kpi | None, value: Value) -> bool:
+    def _is_known(self, kpi: Kpi, value: Value) -> bool:
         """Whether data reach back to a window's start."""
-        began_ms = None if kpi is None else self._histories.began_ms(kpi)
+        began_ms = self._histories.began_ms(kpi)
         return began_ms is not None and began_ms <= value.start_ms
 
     def _told(self, window: str) -> dict[str, Any]:
         whole, settings = self._whole, self._whole.settings
         told: dict[str, Any] = {
             "shop": settings.shop_name,
+            "demo": self._demo,
             "currency": settings.definitions.currency,
             "zone": settings.definitions.zone,
             "window": window,

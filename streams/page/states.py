@@ -2,7 +2,7 @@
 
 It must not know how they are shown.  A threshold is judged in the same window and at the same
 whole minute as the evaluator of alerts does, but at once: without `for`, hysteresis or memory, so
-that every exporter says the same, the demo's too, which has no evaluator.
+that every exporter says the same, elected or not.
 """
 
 from __future__ import annotations

@@ -32,6 +32,7 @@ def take(file: Path) -> None:
     settings = Settings(shop_name="Demo shop", kafka=Kafka(partitions=1))
     goals = demo_goals(date(2026, 1, 1), VISITS, settings.catalogue, settings.definitions.zone)
     played = Played(replace(settings, goals=goals)).simulate(hours=50, visits=VISITS).ready()
+    played.demo = True
     with served(played) as site, sync_playwright() as driver:
         chromium = shutil.which("chromium")
         browser = driver.chromium.launch(executable_path=chromium, args=["--no-sandbox"])

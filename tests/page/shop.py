@@ -35,6 +35,7 @@ class Played:
         self.whole = Whole(self.settings, now_ms=lambda: self.now_ms)
         self._shard = Shard(self.settings.definitions, 0, 1)
         self._offset = 0
+        self.demo = False
 
     def ready(self) -> Played:
         self.whole.catch_up(0)
@@ -82,7 +83,8 @@ class Served:
         self.start(0)
 
     def start(self, port: int) -> None:
-        opening = serve(exporter_app(self.played.whole), "127.0.0.1", port)
+        web = exporter_app(self.played.whole, demo=self.played.demo)
+        opening = serve(web, "127.0.0.1", port)
         self._site = asyncio.run_coroutine_threadsafe(opening, self._loop).result(20)
         self.url, self.port = self._site.url, self._site.port
 

@@ -225,6 +225,17 @@ def test_without_events_it_says_what_to_do_and_begins_with_the_first(open_page: 
         expect(shown.locator("#empty")).to_be_hidden()
 
 
+def test_a_demo_says_that_it_is_one(open_page: Open) -> None:
+    played = Played().add(small_shop(), NOON_MS).ready()
+    with served(played) as site:
+        shown = board(open_page(site.url))
+        expect(shown.locator("#demo")).to_be_hidden()
+    played.demo = True
+    with served(played) as site:
+        shown = board(open_page(site.url))
+        expect(shown.get_by_text("A demo: all is gone when it ends.")).to_be_visible()
+
+
 def test_the_language_is_the_readers_and_can_be_switched(shop: Served, open_page: Open) -> None:
     shown = board(open_page(f"{shop.url}/#window=24h", locale="nl-NL"))
     dutch = cards(shown)

@@ -95,6 +95,9 @@ def test_it_shows_values_and_ends_by_itself(tmp_path: Path) -> None:
         port = taken.getsockname()[1]
         demo = Demo(tmp_path, "--seconds", "45", "--hours", "2", "--port", str(port))
         try:
+            wants = urllib.request.Request(demo.address("page"), headers={"Accept": "text/html"})
+            with urllib.request.urlopen(wants, timeout=10) as reply:
+                assert b"<!doctype html>" in reply.read()
             metrics = demo.address("metrics")
             assert metrics.startswith("http://127.0.0.1:")
             assert metrics.endswith("/metrics")

@@ -75,6 +75,8 @@ function draw() {
   if (!snapshot) return;
   format.setShop(snapshot);
   write(byId("shop"), snapshot.shop);
+  byId("demo").hidden = !snapshot.demo;
+  write(byId("demo"), snapshot.demo ? t("demo") : "");
   document.title = `${snapshot.shop} · ${t("title")}`;
   windows(snapshot);
   const drawn = Boolean(snapshot.kpis);

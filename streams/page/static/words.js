@@ -30,6 +30,7 @@ const WORDS = {
   catching: ["Catching up: events until {time}", "Haalt in: gebeurtenissen tot {time}"],
   waiting: ["Waiting for events", "Wacht op gebeurtenissen"],
   starting: ["Starting", "Start"],
+  demo: ["A demo: all is gone when it ends.", "Een demo: alles is weg als die stopt."],
   gone: [
     "The exporter can't be reached. These are the last values, from {time}; trying again.",
     "De exporter is niet bereikbaar. Dit zijn de laatste waarden, van {time}; wordt opnieuw geprobeerd.",
