@@ -230,10 +230,12 @@ def test_a_demo_says_that_it_is_one(open_page: Open) -> None:
     with served(played) as site:
         shown = board(open_page(site.url))
         expect(shown.locator("#demo")).to_be_hidden()
+        shown.close()  # it would ask on
     played.demo = True
     with served(played) as site:
         shown = board(open_page(site.url))
         expect(shown.get_by_text("A demo: all is gone when it ends.")).to_be_visible()
+        shown.close()
 
 
 def test_the_language_is_the_readers_and_can_be_switched(shop: Served, open_page: Open) -> None:
