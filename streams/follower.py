@@ -20,8 +20,9 @@ from aiokafka.errors import KafkaError
 from kpi_windows.codec import Checkpoint, unpack_checkpoint
 from kpi_windows.view import View
 from streams.changelog import follow, reader
+from streams.reach import refusal
 from streams.settings import Settings
-from streams.topics import Names
+from streams.topics import Names, no_answer
 
 log = logging.getLogger(__name__)
 
@@ -163,8 +164,9 @@ class Follower:
             except _NotYetError as error:
                 self._wait_for(str(error))
             except (TimeoutError, KafkaError, OSError) as error:
-                where = ", ".join(self._settings.bootstrap_servers)
-                self._wait_for(f"no Kafka broker answers at {where} ({error})")
+                servers = self._settings.bootstrap_servers
+                why = await refusal(servers, self._settings.kafka_options)
+                self._wait_for(no_answer(servers, error, why))
             await asyncio.sleep(_RETRY_S)
 
     def _wait_for(self, trouble: str) -> None:

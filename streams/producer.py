@@ -19,6 +19,7 @@ from kafka import KafkaProducer
 from kafka.errors import KafkaError, MessageSizeTooLargeError
 
 from kpi_windows.events import TOPICS
+from streams.reach import refusal_now
 from streams.topics import RefusedError, UnreachableError
 
 API_VERSION = (2, 0)
@@ -193,14 +194,17 @@ class Sender:
 
 
 def _reach(options: ProducerOptions) -> None:
-    """Raise UnreachableError unless something listens at one of the addresses."""
+    """Raise UnreachableError unless a broker at one of the addresses lets us in."""
     reasons = []
     for server in options.bootstrap_servers:
         host, _, port = server.rpartition(":")
         try:
             address = (host.strip("[]"), int(port))
             socket.create_connection(address, options.connect_timeout_s).close()
-            return
+            break
         except (OSError, ValueError) as error:
             reasons.append(f"{server}: {error}")
-    raise UnreachableError(f"no broker answers at {'; '.join(reasons)}")
+    else:
+        raise UnreachableError(f"no broker answers at {'; '.join(reasons)}")
+    if why := refusal_now(options.bootstrap_servers, options.kafka_options):
+        raise UnreachableError(f"Kafka doesn't let us in: {why}")

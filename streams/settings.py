@@ -354,6 +354,9 @@ def _connection(kafka: Kafka) -> dict[str, Any]:
         options["security_protocol"] = protocol
     if "SSL" in protocol:
         files = {"cafile": kafka.cafile, "certfile": kafka.certfile, "keyfile": kafka.keyfile}
+        for key, file in files.items():
+            if file and not Path(file).is_file():
+                raise ConfigError(f"[kafka] {key}: there is no file {file!r}")
         try:
             context = create_ssl_context(**{k: v or None for k, v in files.items()})
         except OSError as error:

@@ -18,6 +18,8 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import KafkaError, for_code
 
+from streams.reach import refusal, refusal_now
+
 log = logging.getLogger(__name__)
 
 FORWARDED = "forwarded"
@@ -150,7 +152,6 @@ async def ensure(
         request_timeout_ms=20_000,
         **settings.kafka_options,
     )
-    where = ", ".join(settings.bootstrap_servers)
     try:
         await admin.start()
         there = await counts(admin, None)
@@ -173,10 +174,8 @@ async def ensure(
         if not embedded:
             await check_compaction(admin, [names.state, names.panes])
     except (TimeoutError, KafkaError, OSError) as error:
-        raise UnreachableError(
-            f"No Kafka broker answers at {where} ({error or type(error).__name__}). "
-            "Is it running, and is bootstrap_servers right?"
-        ) from error
+        why = await refusal(settings.bootstrap_servers, settings.kafka_options)
+        raise UnreachableError(no_answer(settings.bootstrap_servers, error, why)) from error
     finally:
         await admin.close()
     return Cluster(missing, embedded)
@@ -206,9 +205,19 @@ async def all_topics(settings: EngineSettings) -> dict[str, int]:
 
 
 def unreachable(settings: EngineSettings, error: BaseException) -> UnreachableError:
-    """What to raise when a broker doesn't answer as it should."""
-    where = ", ".join(settings.bootstrap_servers)
-    return UnreachableError(f"No Kafka broker answers at {where} ({error!r})")
+    """What to raise when a broker doesn't answer as it should; it is asked why, once."""
+    why = refusal_now(settings.bootstrap_servers, settings.kafka_options)
+    return UnreachableError(no_answer(settings.bootstrap_servers, error, why))
+
+
+def no_answer(servers: Sequence[str], error: BaseException, why: str) -> str:
+    """In words; `why` is what a broker has against us, as far as that is known."""
+    if why:
+        return f"Kafka doesn't let us in: {why}"
+    return (
+        f"No Kafka broker answers at {', '.join(servers)} ({str(error) or type(error).__name__}). "
+        "Is it running, and is bootstrap_servers right?"
+    )
 
 
 async def create_topics(

@@ -10,6 +10,7 @@ from typing import NamedTuple
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 
+from streams.reach import refusal
 from streams.settings import Settings
 from streams.topics import (
     CHANGELOG,
@@ -20,6 +21,7 @@ from streams.topics import (
     check_compaction,
     counts,
     create_topics,
+    no_answer,
 )
 
 PARTITION = 0
@@ -70,8 +72,8 @@ async def ensure(settings: Settings, *, create: bool = False) -> list[str]:
             await create_topics(admin, wanted, 1, min(3, len(cluster["brokers"])))
         await check_compaction(admin, [names.state])
     except (TimeoutError, KafkaError, OSError) as error:
-        where = ", ".join(settings.bootstrap_servers)
-        raise UnreachableError(f"No Kafka broker answers at {where} ({error!r})") from error
+        why = await refusal(settings.bootstrap_servers, settings.kafka_options)
+        raise UnreachableError(no_answer(settings.bootstrap_servers, error, why)) from error
     finally:
         await admin.close()
     return missing

@@ -6,7 +6,8 @@ It must not know how a command is run.
     <!-- given: kpi simulate … -->       run before, unseen: what the reader is said to have
     <!-- not run: REASON -->             the commands below can't be run here; their options are looked up
     <!-- exits with: 1 -->               the commands below fail, and are meant to
-    <!-- beside: kpi demo -->            the whole page is read beside a running demo
+    <!-- beside: kpi demo -->            the whole page is read beside a running demo, or beside
+                                         "kafka that wants TLS and a password"
     <!-- needs: promtool -->             the page's commands need this one too
 
 A block `sh` holds one command a line, `console` also what it prints: after `$ ` stands a command, and
@@ -78,7 +79,7 @@ class Page:
 
     path: Path
     steps: list[File | Command] = field(default_factory=list)
-    beside_demo: bool = False
+    beside: str | None = None
     needs: set[str] = field(default_factory=set)
 
     @property
@@ -100,7 +101,7 @@ def read(path: Path) -> Page:
     """The page.  Raises PageError."""
     page = Page(path)
     for block in blocks(path):
-        page.beside_demo |= block.mark("beside") == "kpi demo"
+        page.beside = block.mark("beside") or page.beside
         for mark, text in block.marks:
             if mark == "given":
                 page.steps.append(Command(block.line, text))

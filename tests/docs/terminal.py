@@ -141,6 +141,7 @@ class Terminal:
             _INTAKE: f"127.0.0.1:{self._variables['KPI_INTAKE_PORT']}",
         }
         """Address on the page -> what it is here."""
+        self._ended: list[str] = []
         _clone(self._home, folder / "bin")
 
     def __enter__(self) -> Terminal:
@@ -154,6 +155,11 @@ class Terminal:
     ) -> None:
         for process in reversed(self._beside):
             process.close()
+
+    @property
+    def said(self) -> str:
+        """All that all commands have printed so far."""
+        return "".join(self._ended + [process.said for process in self._beside])
 
     def do(self, step: File | Command) -> None:
         """The page's next step.  Raises WrongError."""
@@ -219,6 +225,7 @@ class Terminal:
             pairs = self._state.read_text().split("\0")
             self._variables = dict(pair.split("=", 1) for pair in pairs if "=" in pair)
             self._folder = Path(self._variables["PWD"])
+        self._ended.append(process.said)
         return code, self._here(process.said)
 
     def _there(self, text: str) -> str:

@@ -17,6 +17,8 @@ from streams.broker import EmbeddedBroker
 from streams.cli import main
 from tests.docs.pages import ROOT, Command, Page, PageError, read, written_pages
 from tests.docs.terminal import Terminal, WrongError
+from tests.kafka.broker import why_not
+from tests.kafka.secured import PASSWORD, secured
 
 PAGES: dict[str, Page] = {}
 UNREADABLE: dict[str, str] = {}
@@ -47,6 +49,24 @@ def test_every_page_can_be_read() -> None:
     assert not UNREADABLE, "\n".join(UNREADABLE.values())
 
 
+@pytest.fixture(scope="module")
+def kafka_with_tls(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+    """A broker that wants TLS and a password: variables that say where, and what it trusts."""
+    if missing := why_not():
+        pytest.skip(missing)
+    folder = tmp_path_factory.mktemp("secured")
+    (folder / "password.txt").write_text(PASSWORD)
+    with secured(folder) as (broker, variables):
+        yield {
+            "KPI_BOOTSTRAP_SERVERS": broker.bootstrap,
+            "CA_OF_THE_TEST": variables["KPI_CAFILE"],
+            "PASSWORD_OF_THE_TEST": str(folder / "password.txt"),
+        }
+
+
+BESIDE = {"kpi demo": "demo", "kafka that wants TLS and a password": "kafka_with_tls"}
+
+
 @pytest.mark.parametrize("name", TO_RUN)
 def test_a_page_does_what_it_says(
     name: str, tmp_path: Path, request: pytest.FixtureRequest
@@ -56,14 +76,15 @@ def test_a_page_does_what_it_says(
         pytest.skip(f"{name} isn't followed: there is no {', '.join(missing)} here")
     with EmbeddedBroker() as broker:
         variables = {"KPI_BOOTSTRAP_SERVERS": broker.bootstrap}
-        if page.beside_demo:
-            variables = request.getfixturevalue("demo")
+        if page.beside:
+            variables = request.getfixturevalue(BESIDE[page.beside])
         with Terminal(tmp_path, variables) as terminal:
             for step in page.steps:
                 try:
                     terminal.do(step)
                 except WrongError as error:
                     pytest.fail(f"{name}:{step.line}: {step.text}\n{error}", pytrace=False)
+            assert PASSWORD not in terminal.said, "a password was printed"
 
 
 @pytest.mark.parametrize(("name", "command"), NOT_RUN, ids=lambda of: str(getattr(of, "line", of)))

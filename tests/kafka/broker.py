@@ -141,7 +141,7 @@ class KafkaBroker:
 
     `extra_properties` go into server.properties as they are; clients use the listener named
     CLIENT (`listener.name.client.…`, `listener.security.protocol.map`), and `client_config` is
-    what a confluent client then needs to reach it.
+    what a confluent client then needs to reach it.  `format_options` are the storage tool's.
     """
 
     def __init__(
@@ -149,12 +149,14 @@ class KafkaBroker:
         *,
         extra_properties: Mapping[str, str] | None = None,
         client_config: Mapping[str, str] | None = None,
+        format_options: Iterable[str] = (),
         ready_within_s: float = 90,
     ) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="kpi-kafka-"))
         self.log = self.folder / "broker.log"
         self._extra = dict(extra_properties or {})
         self._client_config = dict(client_config or {})
+        self._format_options = tuple(format_options)
         self._ready_within_s = ready_within_s
         self._process: subprocess.Popen[bytes] | None = None
         self._port = 0
@@ -307,7 +309,7 @@ class KafkaBroker:
             self._java(
                 "-XX:TieredStopAtLevel=1",
                 main="kafka.tools.StorageTool",
-                arguments=["format", *cluster],
+                arguments=["format", *cluster, *self._format_options],
             ),
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
