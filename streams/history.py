@@ -57,9 +57,10 @@ class History:
 
     def finish(self) -> Report:
         """What became of the lines."""
-        for topic, outcomes in self._shard.counts().items():
-            if topic in TOPICS and outcomes.get("duplicate"):
-                self.report.outcomes["duplicate"] = outcomes["duplicate"]
+        told = [told for topic, told in self._shard.counts().items() if topic in TOPICS]
+        duplicates = sum(outcomes["duplicate"] for outcomes in told)
+        if duplicates:
+            self.report.outcomes["duplicate"] = duplicates
         return self.report
 
 

@@ -25,6 +25,7 @@ from streams.config import load
 from streams.exposition import KpiCollector, registry
 from streams.follower import Whole
 from streams.goals import GoalCollector
+from streams.offline import compute
 from streams.past import survey
 from streams.settings import Exporter, Settings
 from streams.simulator import Message, Shop, ShopOptions
@@ -283,3 +284,13 @@ def test_prometheus_serves_the_blocks_to_the_last_digit(
 def key_of(series: dict[str, Any]) -> Key:
     labels = {k: v for k, v in series["metric"].items() if k not in LABELS}
     return labels.pop("__name__"), frozenset(labels.items())
+
+
+def test_what_counts_is_told_as_compute_tells_it(tmp_path: Path) -> None:
+    shop = Shop(2, ShopOptions(visits_per_hour=60, duplicates=0.3))
+    file = written(tmp_path, list(shop.events(NOON_MS, NOON_MS + HOUR_MS)))
+    settings = replace(SETTINGS, exporter=Exporter(windows=("day",), breakdowns=False))
+    report = made([file], tmp_path / "out", settings, step_ms=HOUR_MS).report
+    _, wanted = compute([file], settings.definitions)
+    assert report.outcomes["duplicate"] > 50
+    assert (report.lines, report.outcomes) == (wanted.lines, wanted.outcomes)
