@@ -112,14 +112,22 @@ async def _newest(
 
 
 async def _letters(settings: Settings, wanted: Any, also_sent: bool) -> Any:
+    from tqdm import tqdm
+
     from streams.dead_letters.letters import read
     from streams.dead_letters.sent import sent_before
 
     sent = set() if also_sent else await sent_before(settings)
-    async for letters in read(settings):
-        for letter in letters:
-            if wanted.fits(letter) and letter.id not in sent:
-                yield letter
+    with tqdm(desc="reading", unit=" records", disable=not sys.stderr.isatty()) as bar:
+
+        def progress(done: int, total: int) -> None:
+            bar.total = total
+            bar.update(done - bar.n)
+
+        async for letters in read(settings, progress=progress):
+            for letter in letters:
+                if wanted.fits(letter) and letter.id not in sent:
+                    yield letter
 
 
 @command.command(
