@@ -13,7 +13,7 @@ from kpi_windows.codec import CHECKPOINT, Checkpoint, unpack_checkpoint
 from streams.changelog import read_to_end
 from streams.fetches import Batch
 from streams.settings import Settings
-from streams.topics import Names
+from streams.topics import Names, is_embedded
 
 
 class Stood(NamedTuple):
@@ -37,5 +37,7 @@ async def last_checkpoints(settings: Settings) -> dict[int, Stood]:
 
     panes = Names.of(settings).panes
     tps = [TopicPartition(panes, partition) for partition in range(settings.partitions)]
-    await read_to_end(settings.bootstrap_servers, settings.kafka_options, tps, load)
+    embedded = await is_embedded(settings)
+    options = {**settings.kafka_options, "check_crcs": not embedded}
+    await read_to_end(settings.bootstrap_servers, options, tps, load, trimmed=embedded)
     return last

@@ -204,6 +204,19 @@ async def all_topics(settings: EngineSettings) -> dict[str, int]:
         await admin.close()
 
 
+async def is_embedded(settings: EngineSettings) -> bool:
+    """Whether this is the demo's broker: it trims what it keeps, and some of it has no checksum."""
+    admin = AIOKafkaAdminClient(
+        bootstrap_servers=list(settings.bootstrap_servers), **settings.kafka_options
+    )
+    try:
+        await admin.start()
+        cluster = await admin.describe_cluster()
+    finally:
+        await admin.close()
+    return bool(cluster["cluster_id"].startswith(EMBEDDED))
+
+
 def unreachable(settings: EngineSettings, error: BaseException) -> UnreachableError:
     """What to raise when a broker doesn't answer as it should; it is asked why, once."""
     why = refusal_now(settings.bootstrap_servers, settings.kafka_options)

@@ -18,7 +18,7 @@ from aiokafka.errors import KafkaError
 from streams.changelog import OpenEndError, reader
 from streams.fetches import drain
 from streams.settings import Settings
-from streams.topics import Names, RefusedError, partitions_of, unreachable
+from streams.topics import Names, RefusedError, is_embedded, partitions_of, unreachable
 
 _WAIT_MS = 50
 _PATIENCE_S = 60.0
@@ -134,7 +134,7 @@ async def _read(
     newest: int | None,
     progress: Callable[[int, int], None],
 ) -> AsyncIterator[list[Letter]]:
-    options = settings.kafka_options
+    options = {**settings.kafka_options, "check_crcs": not await is_embedded(settings)}
     consumer: Any = reader(settings.bootstrap_servers, options, wait_ms=_WAIT_MS)
     await consumer.start()
     try:

@@ -27,6 +27,7 @@ from streams.topics import (
     Names,
     RefusedError,
     create_topics,
+    is_embedded,
     partitions_of,
     unreachable,
 )
@@ -76,13 +77,9 @@ async def notes(settings: Settings) -> dict[str, Note]:
 
     try:
         if await partitions_of(settings, topic):
-            await read_to_end(
-                settings.bootstrap_servers,
-                settings.kafka_options,
-                [TopicPartition(topic, 0)],
-                load,
-                trimmed=True,
-            )
+            options = {**settings.kafka_options, "check_crcs": not await is_embedded(settings)}
+            tps = [TopicPartition(topic, 0)]
+            await read_to_end(settings.bootstrap_servers, options, tps, load, trimmed=True)
     except (TimeoutError, KafkaError, OSError) as error:
         raise unreachable(settings, error) from error
     return found

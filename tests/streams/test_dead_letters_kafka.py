@@ -3,6 +3,7 @@ happens to the command that sends them."""
 
 from __future__ import annotations
 
+import asyncio
 import json
 import signal
 import subprocess
@@ -19,6 +20,9 @@ from confluent_kafka import Producer
 
 from kpi_windows.keys import partition_of
 from streams.cli import main
+from streams.config import load
+from streams.replay.plan import Plan
+from streams.replay.run import span_of
 from tests.chaos.harness import Run
 from tests.kafka.broker import KafkaBroker
 from tests.real.product import Product
@@ -45,6 +49,9 @@ DIES = """
 import os, signal, sys
 from aiokafka import AIOKafkaProducer
 from streams.cli import main
+from streams.config import load
+from streams.replay.plan import Plan
+from streams.replay.run import span_of
 from streams.dead_letters import sending
 
 sending._AT_ONCE = 10
@@ -178,6 +185,24 @@ def test_the_topics_hold_each_mended_event_once_under_its_own_key(shop: Shop) ->
             assert message.partition() == partition_of(message.key(), PARTITIONS)
     wanted = [*range(3), *range(10, 10 + BAD_ORDERS), 100]
     assert found == Counter({f"o{number}": 1 for number in wanted})
+
+
+def test_a_replay_reads_what_was_sent_again_with_the_id_of_its_copy(shop: Shop) -> None:
+    settings = load(shop.folder / "shop.toml", environ={})
+    span = asyncio.run(span_of(settings, Plan(of=shop.app_id, begins={}, ends={})))
+    assert sum(map(len, span.given_ids.values())) == BAD_ORDERS + 5
+    run = Run(shop.bootstrap, shop.app_id, shop.folder)
+    run.settings = replace(run.settings, partitions=PARTITIONS)
+    first, copies = {}, {}
+    for message in run.read(shop.topics["orders"]):
+        told = json.loads(message.value())
+        given = span.given_ids.get(("orders", message.partition()), {}).get(message.offset())
+        if given is not None:
+            first[given] = told["order"]
+        elif "event_id" in told:
+            copies[told["event_id"]] = told["order_id"]
+    assert len(first) == BAD_ORDERS
+    assert first.items() <= copies.items()
 
 
 def test_sent_letters_are_left_out_unless_asked_for(shop: Shop) -> None:

@@ -133,6 +133,14 @@ class Shop(Product):
     def said(self) -> str:
         return (self.folder / "replay.log").read_text()
 
+    def has_read(self, app_id: str) -> bool:
+        found = self.positions(app_id)
+        return all(
+            found.get(partition, {}).get(topic, 0) >= end
+            for topic, ends in self.sent().items()
+            for partition, end in ends.items()
+        )
+
     def positions(self, app_id: str) -> dict[int, dict[str, int]]:
         stood = asyncio.run(last_checkpoints(self.settings(app_id)))
         return {p: dict(each.checkpoint.positions) for p, each in stood.items()}
@@ -234,6 +242,7 @@ def test_whoever_goes_on_with_a_replay_comes_to_the_same_until_it_is_removed(sho
         assert words in shop.replay("--app-id", wrong, "--delete", "--yes", code=1).output
     worker = shop._start("worker", "--app-id", name, "--port", "0")
     run = shop.run(name)
+    until("the inputs are read", lambda: shop.has_read(name), 120, 0.5)
     until("all is read", lambda: run.unread() == 0, 120, 0.5)
     until("the watermark is at the end", lambda: chaos._settled(run), 60, 0.5)
     _equal(shop.tables(name), shop.first())
