@@ -112,19 +112,13 @@ async def _newest(
 
 
 async def _letters(settings: Settings, wanted: Any, also_sent: bool) -> Any:
-    from tqdm import tqdm
-
     from streams.dead_letters.letters import read
     from streams.dead_letters.sent import sent_before
+    from streams.progress import Progress
 
     sent = set() if also_sent else await sent_before(settings)
-    with tqdm(desc="reading", unit=" records", disable=not sys.stderr.isatty()) as bar:
-
-        def progress(done: int, total: int) -> None:
-            bar.total = total
-            bar.update(done - bar.n)
-
-        async for letters in read(settings, progress=progress):
+    with Progress("reading", None, "records") as progress:
+        async for letters in read(settings, progress=progress.reached):
             for letter in letters:
                 if wanted.fits(letter) and letter.id not in sent:
                     yield letter

@@ -105,7 +105,6 @@ class _Watch:
     def _has_read(self) -> bool:
         held = self._app.held()
         done = read_so_far(self._plan, {each.partition: each.positions for each in held})
-        self._tell(done)
         whole = len(held) == self._settings.partitions and all(each.settled for each in held)
         if not whole and time.monotonic() - self._began_s > _OTHERS_AFTER_S:
             log.warning(
@@ -115,6 +114,8 @@ class _Watch:
                 self._settings.app_id,
             )
             self._began_s = time.monotonic()
+        if whole:
+            self._tell(done)
         return whole and done == self._plan.records
 
     def _tell(self, done: int) -> None:
