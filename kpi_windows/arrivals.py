@@ -26,6 +26,8 @@ Behind = defaultdict[int, int]
 ACCEPTED, DUPLICATE, LATE = (ARRIVAL.slot(name) for name in ("accepted", "duplicate", "late"))
 _SLOTS = {name: REFUSAL.slot(name) for name in REFUSAL.sums}
 _LABELS = {cls: (str(cls.__struct_config__.tag),) for types in TOPICS.values() for cls in types}
+TOPIC_OF = {cls: topic for topic, types in TOPICS.items() for cls in types}
+_WITH_VISITOR = {cls for types in TOPICS.values() for cls in types if cls.KEY == "visitor_id"}
 _ANY = 1 << 32
 _KEPT = 1_000
 
@@ -41,6 +43,7 @@ class Arrivals:
         self._grid = grid
         self._minutes: dict[int, tuple[Taken, Behind]] = {}
         self._lowest: dict[tuple[int, type[Event]], list[str]] = {}
+        self._noted: defaultdict[tuple[type[Event], str, str], list[int]] = defaultdict(list)
 
     def minute(self, begin_ms: int) -> tuple[Taken, Behind]:
         """Where a batch's accepted events of a minute go, until `take`; called once a minute."""
@@ -70,13 +73,47 @@ class Arrivals:
         self._minutes.clear()
 
     def add(self, event: Event, slot: int) -> None:
-        """One event that was judged by its time elsewhere, is a duplicate, or too late."""
+        """One event that was judged by its time elsewhere, or is too late."""
         at_ms: int = event.timestamp  # type: ignore[assignment]
         begin_ms = at_ms - at_ms % MINUTE_MS
         if event.__class__ in _LABELS:
             self._arrival[begin_ms, _LABELS[event.__class__]][slot] += 1
             if slot == ACCEPTED:
-                self._look_at(self._grid.parents(begin_ms)[1], event.__class__, [event])
+                day_ms = self._grid.parents(begin_ms)[1]
+                counts = self._lateness[day_ms, (TOPIC_OF[event.__class__],)][0]
+                counts[0] = counts.get(0, 0) + 1
+                self._look_at(day_ms, event.__class__, [event])
+
+    def note(self, event: Event, seconds: int) -> None:
+        """How far behind an event was, until it is known whether it is a duplicate."""
+        if event.event_id is not None and event.__class__ in _WITH_VISITOR:
+            key = (event.__class__, event.visitor_id, event.event_id)  # type: ignore[attr-defined]
+            self._noted[key].append(seconds)
+
+    def noted(self, event_type: type[Event], visitor_id: str, event_id: str) -> int:
+        """How far behind a duplicate was.
+
+        Of events with one id those that come later are further behind, and it is these that are
+        duplicates.
+        """
+        seconds = self._noted.get((event_type, visitor_id, event_id))
+        return seconds.pop() if seconds else 0
+
+    def repeat(self, topic: str, event_type: type[Event], at_ms: int, seconds: int) -> None:
+        """One that was counted as accepted since the last cut turns out to be a duplicate."""
+        begin_ms = at_ms - at_ms % MINUTE_MS
+        cell = self._arrival[begin_ms, _LABELS[event_type]]
+        cell[ACCEPTED] -= 1
+        cell[DUPLICATE] += 1
+        counts = self._lateness[self._grid.parents(begin_ms)[1], (topic,)][0]
+        bucket = bucket_of(seconds)
+        counts[bucket] = counts.get(bucket, 0) - 1
+        if not counts[bucket]:
+            del counts[bucket]
+
+    def cut(self) -> None:
+        """All that was noted is known."""
+        self._noted.clear()
 
     def refuse(self, topic: str, outcome: str, stamp_ms: int, else_ms: int) -> None:
         """A record that is no event, or is too far ahead."""

@@ -14,7 +14,7 @@ from operator import attrgetter
 from typing import Any
 
 from kpi_windows import measuring, routes
-from kpi_windows.arrivals import ACCEPTED, DUPLICATE, LATE, Arrivals
+from kpi_windows.arrivals import ACCEPTED, LATE, TOPIC_OF, Arrivals
 from kpi_windows.codec import CHECKPOINT, Checkpoint, pack_checkpoint, unpack_checkpoint
 from kpi_windows.compatibility import refuse_changed, since_ms
 from kpi_windows.decoding import AT_ONCE, Rejected, decode
@@ -22,12 +22,12 @@ from kpi_windows.definitions import HOUR_MS, MINUTE_MS, Definitions
 from kpi_windows.events import TOPICS, Clock, Event, PageViewed, to_ms
 from kpi_windows.facts import Deltas
 from kpi_windows.forwarding import AT, STRAY, Forwarding, read
-from kpi_windows.journeys.clicks import entry_of, page_entry
+from kpi_windows.journeys import visitor
+from kpi_windows.journeys.clicks import entry_of, id_of, page_entry, type_of
 from kpi_windows.journeys.journal import Entry
 from kpi_windows.measures import facts_of
 from kpi_windows.records import Cut, DeadLetter, Record
 from kpi_windows.rollup import Change, Panes
-from kpi_windows.sketches import hash64
 from kpi_windows.table import MANY, Table
 from kpi_windows.watermark import Watermark
 from kpi_windows.windows import Grid
@@ -66,9 +66,9 @@ class Shard:
         lateness_ms = definitions.longest_lateness_ms
         rules = routes.rules_of(definitions, self._deltas, grid)
         self._orders = rules[routes.ORDERS]
-        gap_ms = {routes.VISITORS: definitions.visit_gap_ms}
+        of_visitors = {routes.VISITORS: (definitions.visit_gap_ms, visitor.begin)}
         self._tables: dict[str, Table[Any]] = {
-            name: Table(name.encode(), each, lateness_ms, gap_ms.get(name, 0))
+            name: Table(name.encode(), each, lateness_ms, *of_visitors.get(name, ()))
             for name, each in rules.items()
         }
         self._visitors = self._tables[routes.VISITORS]
@@ -91,6 +91,8 @@ class Shard:
 
     def counts(self) -> dict[str, dict[str, int]]:
         """How many events of each topic came "in", and how many had which outcome, ever."""
+        self._rest(self._visitors)
+        self._count_repeated()
         return self._counts
 
     def sizes(self) -> dict[str, int]:
@@ -150,9 +152,12 @@ class Shard:
             self._newest_arrival_ms = max(self._newest_arrival_ms, newest_ms)
         self.positions[topic] = records[-1].offset + 1
         for table in self._tables.values():
-            if len(table.hot) > MANY:
-                at_ms = -1 if self._watermark.at_ms is None else self._watermark.at_ms
-                table.rest(at_ms, self._horizon_ms(at_ms))
+            if table.touched > MANY:
+                self._rest(table)
+
+    def _rest(self, table: Table[Any]) -> None:
+        at_ms = -1 if self._watermark.at_ms is None else self._watermark.at_ms
+        table.rest(at_ms, self._horizon_ms(at_ms))
 
     def _ingest_events(
         self, topic: str, records: Sequence[Record], events: Sequence[Event | Rejected]
@@ -168,11 +173,10 @@ class Shard:
         heard_ms = watermark.heard_ms.get(topic, -1)
         at_ms = -1 if watermark.at_ms is None else watermark.at_ms
         oldest_ms = at_ms - lateness_ms
-        accepted = duplicate = begin_ms = end_ms = 0
+        accepted = begin_ms = end_ms = 0
         taken: Any = None  # of the minute [begin, end)
         behind: Any = None
-        is_clickstream = topic == CLICKSTREAM
-        add_click = self._add_measured_click if self._measures_clicks else self._add_click
+        is_clickstream = topic == CLICKSTREAM and not self._measures_clicks
         for record, event in zip(records, events, strict=True):
             if event.__class__ is Rejected:
                 self._bury(topic, record, "rejected", event.reason, heard_ms)
@@ -194,94 +198,95 @@ class Shard:
                     at_ms = time_ms if time_ms < others_ms else others_ms
                     oldest_ms = at_ms - lateness_ms
             if is_clickstream and event.__class__ is not Clock:
-                fresh = add_click(event, time_ms, record)
+                fresh = self._add_click(event, time_ms, record)
             else:
                 fresh = self._add(topic, event, record)  # type: ignore[arg-type]
-            if fresh:
-                accepted += 1
-                if not begin_ms <= time_ms < end_ms:
-                    begin_ms = time_ms - time_ms % MINUTE_MS
-                    end_ms = begin_ms + MINUTE_MS
-                    taken, behind = self._arrivals.minute(begin_ms)
-                taken[event.__class__].append(event)
-                if time_ms < heard_ms:
-                    behind[(heard_ms - time_ms + 999) // 1_000] += 1
-            elif fresh is False:
-                duplicate += 1
-                self._arrivals.add(event, DUPLICATE)  # type: ignore[arg-type]
+            if fresh is None:
+                continue
+            accepted += 1
+            if not begin_ms <= time_ms < end_ms:
+                begin_ms = time_ms - time_ms % MINUTE_MS
+                end_ms = begin_ms + MINUTE_MS
+                taken, behind = self._arrivals.minute(begin_ms)
+            taken[event.__class__].append(event)
+            seconds = (heard_ms - time_ms + 999) // 1_000
+            if seconds:
+                behind[seconds] += 1
+                self._arrivals.note(event, seconds)  # type: ignore[arg-type]
+            if not fresh:
+                self._count_repeat(topic, event.__class__, time_ms, seconds)  # type: ignore[arg-type]
         self._arrivals.take(topic)
         if heard_ms >= 0:
             watermark.hear(topic, heard_ms)
-        counts = self._counts[topic]
-        counts["accepted"] += accepted
-        counts["duplicate"] += duplicate
+        self._counts[topic]["accepted"] += accepted
 
     def _add_click(self, event: Any, time_ms: int, record: Record) -> bool | None:
-        """`_add` for what comes most."""
+        """`_add` for what comes most, in a shop without measures of its own over it."""
         visitor_id = event.visitor_id
         table = self._visitors
-        journal = table.hot.get(visitor_id)
-        if journal is None:
-            if visitor_id not in table.packed and not self._forwarding.is_here(visitor_id):
-                self._forwarding.send_on(CLICKSTREAM, visitor_id, record.value)
-                return None
-            journal = self._visitor(visitor_id)
-        if event.is_bot or event.is_test:
-            return True
-        if event.__class__ is PageViewed:
-            return table.journals.add(journal, page_entry(event, time_ms))
-        return table.journals.add(journal, entry_of(event, self._definitions))
-
-    def _add_measured_click(self, event: Any, time_ms: int, record: Record) -> bool | None:
-        """The same for a shop with measures of its own over clicks."""
-        fresh = self._add_click(event, time_ms, record)
-        measure = self._measure.get(event.__class__)
-        if fresh and measure is not None and not (event.is_bot or event.is_test):
-            measure(event)
-        return fresh
+        if not table.knows(visitor_id) and not self._forwarding.is_here(visitor_id):
+            self._forwarding.send_on(CLICKSTREAM, visitor_id, record.value)
+            return None
+        if not (event.is_bot or event.is_test):
+            if event.__class__ is PageViewed:
+                table.put(visitor_id, page_entry(event, time_ms))
+            else:
+                table.put(visitor_id, entry_of(event, self._definitions))
+        return True
 
     def _add(self, topic: str, event: Event, record: Record) -> bool | None:
         """Passes an admitted event to its journeys.
 
-        True: it counts; False: it is a duplicate; None: neither yet (sent on), rejected, or a clock.
+        True: it counts, unless `_count_repeated` finds it to be a duplicate; False: it is one;
+        None: neither yet (sent on), rejected, or a clock.
         """
         if event.__class__ is Clock:
             self._counts[topic]["accepted"] += 1
             return None
         name = routes.table_of(event)
+        table = self._tables[name]
         key, journey_key = routes.own_key(event)
         reason = routes.uncountable(event, self._definitions)
         if reason is not None:
             self._bury(topic, record, "rejected", reason, to_ms(event.timestamp))
             return None
-        if not self._tables[name].knows(journey_key) and not self._forwarding.is_here(key):
+        if not table.knows(journey_key) and not self._forwarding.is_here(key):
             self._forwarding.send_on(topic, key, record.value)
             return None
         if event.is_bot or event.is_test:
             return True
-        if name == routes.VISITORS:
-            journal = self._visitor(journey_key)
-        else:
-            journal = self._tables[name].get(journey_key)
+        measure = self._measure.get(event.__class__)
         entry = routes.own_entry(name, event, self._definitions)
+        if name == routes.VISITORS and measure is None:
+            table.put(journey_key, entry)
+            return True
+        journal = table.get(journey_key)
         if name == routes.ORDERS and self._orders.repeats(journal.head, entry):
             return False
-        if not self._tables[name].journals.add(journal, entry):
+        if not table.journals.add(journal, entry):
             return False
-        for table, other_key, other_entry in routes.others(event, self._definitions):
-            self._tell(table, other_key, other_entry)
-        measure = self._measure.get(event.__class__)
+        for other, other_key, other_entry in routes.others(event, self._definitions):
+            self._tell(other, other_key, other_entry)
         if measure is not None:
             measure(event)
         return True
 
-    def _visitor(self, visitor_id: str) -> Any:
-        journal = self._visitors.get(visitor_id)
-        if not journal.head.hashed:
-            journal.head.hashed = hash64(visitor_id)
-            if journal.base is not None and not journal.base.hashed:
-                journal.base.hashed = journal.head.hashed
-        return journal
+    def _count_repeated(self) -> None:
+        """Events of visitors that were there already are duplicates."""
+        for visitor_id, entry in self._visitors.repeated:
+            event_type = type_of(entry)
+            if event_type is not None:
+                seconds = self._arrivals.noted(event_type, visitor_id, id_of(entry))
+                self._count_repeat(TOPIC_OF[event_type], event_type, entry[0], seconds)
+        self._visitors.repeated.clear()
+        self._arrivals.cut()
+
+    def _count_repeat(self, topic: str, event_type: type[Event], at_ms: int, seconds: int) -> None:
+        """What was counted as accepted is a duplicate."""
+        counts = self._counts[topic]
+        counts["accepted"] -= 1
+        counts["duplicate"] += 1
+        self._arrivals.repeat(topic, event_type, at_ms, seconds)
 
     def _bury(
         self, topic: str, record: Record, outcome: str, reason: str, else_ms: int = -1
@@ -302,13 +307,9 @@ class Shard:
         """Brings an entry to a journey under another key, here or in another partition."""
         home = self._forwarding.home_of(key)
         if home == self.partition:
-            self._hear(table, key, entry)
+            self._tables[table].put(key, entry)
         else:
             self._forwarding.send(home, table, key, entry)
-
-    def _hear(self, table: str, key: str, entry: Entry) -> None:
-        journal = self._visitor(key) if table == routes.VISITORS else self._tables[table].get(key)
-        self._tables[table].journals.add(journal, entry)
 
     def _ingest_forwarded(self, records: Sequence[Record]) -> None:
         messages = [read(record.value) for record in records if record.value is not None]
@@ -321,7 +322,7 @@ class Shard:
                 self._forwarding.hear(key, *content)
             else:
                 counts["applied"] += 1
-                self._hear(kind, key, tuple(content))
+                self._tables[kind].put(key, tuple(content))
 
     def _ingest_stray(self, topic: str, value: bytes) -> None:
         """A message that another partition had received; it was judged by its time there."""
@@ -330,8 +331,10 @@ class Shard:
         assert not isinstance(event, Rejected)
         fresh = self._add(topic, event, record)
         if fresh is not None:
-            self._counts[topic]["accepted" if fresh else "duplicate"] += 1
-            self._arrivals.add(event, ACCEPTED if fresh else DUPLICATE)
+            self._counts[topic]["accepted"] += 1
+            self._arrivals.add(event, ACCEPTED)
+            if not fresh:
+                self._count_repeat(topic, type(event), event.timestamp, 0)  # type: ignore[arg-type]
 
     def _horizon_ms(self, watermark_ms: int) -> int:
         """No event or forwarded fact that is older than this will be accepted any more."""
@@ -361,15 +364,14 @@ class Shard:
             return None
         self._changed = False
         state: list[Change] = []
-        panes: list[Change] = []
         watermark_ms = self._watermark.at_ms
         self._forwarding.tell(watermark_ms, self._watermark.is_silent)
-        if watermark_ms is not None or any(table.hot for table in self._tables.values()):
-            at_ms = -1 if watermark_ms is None else watermark_ms
-            horizon_ms = self._horizon_ms(at_ms)
-            for table in self._tables.values():
-                state += table.cut(at_ms, horizon_ms)
-            panes = self._panes.cut(self._deltas, max(at_ms, 0))
+        at_ms = -1 if watermark_ms is None else watermark_ms
+        horizon_ms = self._horizon_ms(at_ms)
+        for table in self._tables.values():
+            state += table.cut(at_ms, horizon_ms)
+        self._count_repeated()
+        panes = self._panes.cut(self._deltas, max(at_ms, 0))
         self._sequence += 1
         checkpoint = Checkpoint(
             fingerprint=self._definitions.fingerprint(),

@@ -165,4 +165,4 @@ def _limit(cell: Cell, most: int) -> None:
 
 def _lowest(counts: dict[str, int], most: int) -> dict[str, int]:
     """The lowest buckets only, which are the same in whatever order they came."""
-    return {bucket: counts[bucket] for bucket in nsmallest(most, counts)}
+    return dict.fromkeys(nsmallest(most, counts), 1)

@@ -1,51 +1,96 @@
 """All journals of one kind in a partition: packed in memory, unpacked while they are touched.
 
-Between two cuts a touched journal is an object; at the cut it becomes bytes again, which are what
-the changelog gets and what memory holds.  A value is eight bytes of the timer and the journal.
+An event whose outcome can wait is put aside; at the cut a journal is unpacked, takes all that came
+for it, in order of time, and becomes bytes again, while it is in the processor's cache.  These are
+what the changelog gets and what memory holds: eight bytes of the timer, and the journal.
 It must not know events.
 """
 
 from __future__ import annotations
 
 import heapq
+from collections.abc import Callable
 from typing import Generic, TypeVar
 
-from kpi_windows.journeys.journal import NEVER, WORTH_TRIMMING, Journal, Journals, Rules
+from kpi_windows.journeys.journal import NEVER, WORTH_TRIMMING, Entry, Journal, Journals, Rules
 
 S = TypeVar("S")
 
 MANY = 16_384
-"""So many journals are unpacked at most; more would leave the processor's caches."""
+"""So many journals are touched between two rests at most, so that memory is bounded."""
+
+
+def _nothing(_state: object, _key: str) -> None:
+    """Most states don't hold anything of their key."""
 
 
 class Table(Generic[S]):
     """Journals by key, their timers, and what changed since the last cut."""
 
-    def __init__(self, letter: bytes, rules: Rules[S], lateness_ms: int, gap_ms: int) -> None:
+    def __init__(
+        self,
+        letter: bytes,
+        rules: Rules[S],
+        lateness_ms: int,
+        gap_ms: int = 0,
+        begin: Callable[[S, str], None] = _nothing,
+    ) -> None:
         self.letter = letter
         self.rules = rules
         self.journals: Journals[S] = Journals(rules)
         self.packed: dict[str, bytes] = {}
-        self.hot: dict[str, Journal[S]] = {}
+        self.repeated: list[tuple[str, Entry]] = []
+        """What was put aside and was there already, by key; for the caller to count and clear."""
+        self._hot: dict[str, Journal[S]] = {}
+        self._aside: dict[str, list[Entry]] = {}
         self._changed: set[str] = set()
         self._timers: list[tuple[int, str]] = []
         self._lateness_ms = lateness_ms
         self._gap_ms = gap_ms
+        self._begin = begin
 
     def __len__(self) -> int:
         return len(self.packed)
 
+    @property
+    def touched(self) -> int:
+        """How many journals are to be looked at by the next `rest`, at most."""
+        return len(self._hot) + len(self._aside)
+
     def knows(self, key: str) -> bool:
         """True when something is kept under the key."""
-        return key in self.hot or key in self.packed
+        return key in self._aside or key in self.packed or key in self._hot
 
     def get(self, key: str) -> Journal[S]:
         """The journal, unpacked or new, to be changed until the next cut."""
-        journal = self.hot.get(key)
+        journal = self._hot.get(key)
         if journal is None:
-            packed = self.packed.get(key)
-            journal = self.journals.unpack(packed[8:]) if packed else self.journals.new()
-            self.hot[key] = journal
+            journal = self._hot[key] = self._made(key)
+        entries = self._aside.pop(key, None)
+        if entries is not None:
+            self._take_in(key, journal, entries)
+        return journal
+
+    def put(self, key: str, entry: Entry) -> None:
+        """Puts an event aside, for the next `rest` to take in."""
+        entries = self._aside.get(key)
+        if entries is None:
+            self._aside[key] = [entry]
+        else:
+            entries.append(entry)
+
+    def _take_in(self, key: str, journal: Journal[S], entries: list[Entry]) -> None:
+        for entry in self.journals.add_all(journal, entries):
+            self.repeated.append((key, entry))
+
+    def _made(self, key: str) -> Journal[S]:
+        packed = self.packed.get(key)
+        if packed:
+            return self.journals.unpack(packed[8:])
+        journal = self.journals.new()
+        self._begin(journal.head, key)
+        if journal.base is not None:
+            self._begin(journal.base, key)
         return journal
 
     def load(self, key: str, value: bytes | None) -> None:
@@ -61,32 +106,37 @@ class Table(Generic[S]):
         heapq.heapify(self._timers)
 
     def rest(self, watermark_ms: int, horizon_ms: int) -> None:
-        """Settles, trims and packs what was touched.
+        """Takes in what was put aside; settles, trims and packs what was touched."""
+        hot = self._hot
+        for key, entries in self._aside.items():
+            journal = hot.pop(key, None) or self._made(key)
+            self._take_in(key, journal, entries)
+            self._rest(key, journal, watermark_ms, horizon_ms)
+        for key, journal in hot.items():
+            self._rest(key, journal, watermark_ms, horizon_ms)
+        self._aside.clear()
+        hot.clear()
 
-        A journal's timer is when time will state something, or when it can be trimmed or dropped.
-        """
-        settle, trim, pack = self.journals.settle, self.journals.trim, self.journals.pack
-        kept_ms = self._lateness_ms + self._gap_ms
-        again_ms = watermark_ms + self._lateness_ms + 1
-        self._changed.update(self.hot)
-        for key, journal in self.hot.items():
-            at_ms = settle(journal, watermark_ms)
-            if journal.last_ms < horizon_ms or journal.packed + len(journal.kept) >= WORTH_TRIMMING:
-                trim(journal, horizon_ms)
-            if journal.is_final:
-                final_ms = self.rules.ends_ms(journal.head)
-                if final_ms <= horizon_ms:
-                    self.packed.pop(key, None)
-                    continue
-            else:
-                final_ms = max(journal.last_ms, journal.settled_ms) + kept_ms
-            # while others are behind, it is looked at again and again
-            at_ms = min(at_ms, final_ms if final_ms > watermark_ms else again_ms)
-            if at_ms < journal.timer_ms:
-                journal.timer_ms = at_ms
-                heapq.heappush(self._timers, (at_ms, key))
-            self.packed[key] = journal.timer_ms.to_bytes(8, "big") + pack(journal)
-        self.hot.clear()
+    def _rest(self, key: str, journal: Journal[S], watermark_ms: int, horizon_ms: int) -> None:
+        """Lets go of one; its timer is when time will state something, or trim or drop it."""
+        self._changed.add(key)
+        at_ms = self.journals.settle(journal, watermark_ms)
+        if journal.last_ms < horizon_ms or journal.packed + len(journal.kept) >= WORTH_TRIMMING:
+            self.journals.trim(journal, horizon_ms)
+        if journal.is_final:
+            final_ms = self.rules.ends_ms(journal.head)
+            if final_ms <= horizon_ms:
+                self.packed.pop(key, None)
+                return
+        else:
+            final_ms = max(journal.last_ms, journal.settled_ms) + self._lateness_ms + self._gap_ms
+        if final_ms <= watermark_ms:  # while others are behind, it is looked at again and again
+            final_ms = watermark_ms + self._lateness_ms + 1
+        at_ms = min(at_ms, final_ms)
+        if at_ms < journal.timer_ms:
+            journal.timer_ms = at_ms
+            heapq.heappush(self._timers, (at_ms, key))
+        self.packed[key] = journal.timer_ms.to_bytes(8, "big") + self.journals.pack(journal)
 
     def cut(self, watermark_ms: int, horizon_ms: int) -> list[tuple[bytes, bytes | None]]:
         """Also settles what time alone makes due; what changed since the last cut."""
@@ -95,7 +145,7 @@ class Table(Generic[S]):
             key = heapq.heappop(timers)[1]
             if self.knows(key):
                 self.get(key).timer_ms = NEVER
-            if len(self.hot) >= MANY:
+            if self.touched >= MANY:
                 self.rest(watermark_ms, horizon_ms)
         self.rest(watermark_ms, horizon_ms)
         changes = [(self.letter + key.encode(), self.packed.get(key)) for key in self._changed]

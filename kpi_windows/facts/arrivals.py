@@ -14,7 +14,7 @@ where that has none, at the latest event time that its topic had come to."""
 
 LATENESS = Fact("lateness", ("topic",), histograms=("behind",), daily=True)
 """Accepted events by how far they were behind the latest event time of their topic in the partition:
-in whole seconds, rounded up, in buckets within 0.8 %; in order: 0."""
+in whole seconds, rounded up, in buckets within 0.8 %; in order, or come under another key: 0."""
 
 SAMPLE = Fact("sample", ("event",), histograms=("ids",), daily=True, lowest=5)
 """Of a type of event and a day: the events with the lowest hashes of `event_id`, as

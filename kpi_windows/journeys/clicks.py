@@ -38,6 +38,8 @@ from kpi_windows.journeys.visitor import (
 )
 from kpi_windows.journeys.words import Known, join
 
+_OF_CART = "\x00cart"
+"""Before ids of the topic carts, which are others than those of the clickstream."""
 _context_of: Known[tuple[str | None, ...], str] = Known(join)
 _place_of: Known[tuple[str | None, ...], str] = Known(join)
 
@@ -69,15 +71,38 @@ def _cart_entry(kind: int, event: Any, definitions: Definitions) -> Entry:
     if kind != CHECKOUT:
         rate = definitions.rate_at(event.currency, event.timestamp)
         value = round(micros(event.price * event.quantity) * rate) if rate is not None else 0
-    return _visit_entry(kind, "\x00cart", event, event.cart_id or "", value)
+    return _visit_entry(kind, _OF_CART, event, event.cart_id or "", value)
 
 
 def _snapshot_entry(event: CartUpdated, definitions: Definitions) -> Entry:
     rate = definitions.rate_at(event.currency, event.timestamp)  # type: ignore[arg-type]
     value = round(micros(event.value) * rate) if rate is not None else 0
-    return _visit_entry(
-        UPDATED, "\x00cart", event, event.cart_id or "", value, int(event.units > 0)
-    )
+    return _visit_entry(UPDATED, _OF_CART, event, event.cart_id or "", value, int(event.units > 0))
+
+
+def type_of(entry: Entry) -> type[Event] | None:
+    """What an entry of a visitor's journal was made of; None: another journey told it."""
+    return _TYPES.get(entry[1])
+
+
+def id_of(entry: Entry) -> str:
+    """The `event_id` of what an entry was made of, empty without one."""
+    event_id: str = entry[2]
+    return event_id.removeprefix(_OF_CART)
+
+
+_TYPES: dict[int, type[Event]] = {
+    PAGE_VIEW: PageViewed,
+    LINK: LinkClicked,
+    SHOWN: PromotionViewed,
+    CHOSEN: PromotionClicked,
+    OPENED_CHAT: ChatOpened,
+    BEAT: Heartbeat,
+    ADD: ProductAdded,
+    REMOVE: ProductRemoved,
+    CHECKOUT: CheckoutStarted,
+    UPDATED: CartUpdated,
+}
 
 
 def entry_of(event: Event, definitions: Definitions) -> Entry:

@@ -142,23 +142,47 @@ class Journals(Generic[S]):
 
     def add(self, journal: Journal[S], entry: Entry) -> bool:
         """Takes an event in; False when its id was there already."""
-        at_ms, event_id = entry[0], entry[2]
-        if event_id:
+        if self._repeats(journal, entry[2]):
+            return False
+        self._place(journal, entry)
+        return True
+
+    def add_all(self, journal: Journal[S], entries: list[Entry]) -> list[Entry]:
+        """Takes events in that came in this order; those that were there already come back.
+
+        Of those with one id the first counts that came, and all are then taken in by their time.
+        """
+        fresh: list[Entry] = []
+        repeated: list[Entry] = []
+        for entry in entries:
+            (repeated if self._repeats(journal, entry[2]) else fresh).append(entry)
+        fresh.sort()
+        for entry in fresh:
+            self._place(journal, entry)
+        return repeated
+
+    def _repeats(self, journal: Journal[S], event_id: str) -> bool:
+        if not event_id:
+            return False
+        if event_id in journal.ids:
+            return True
+        # Bytes that don't hold the id's don't hold the event; those that do, maybe.
+        if journal.packed and event_id.encode() in journal.packed_kept:
+            self._open(journal)
             if event_id in journal.ids:
-                return False
-            # Bytes that don't hold the id's don't hold the event; those that do, maybe.
-            if journal.packed and event_id.encode() in journal.packed_kept:
-                self._open(journal)
-                if event_id in journal.ids:
-                    return False
-            journal.ids.add(event_id)
+                return True
+        journal.ids.add(event_id)
+        return False
+
+    def _place(self, journal: Journal[S], entry: Entry) -> None:
+        at_ms = entry[0]
         if journal.base is None and journal.packed_base is _NOTHING:
             journal.base = self.copy(journal.head)
         if at_ms > journal.last_ms and at_ms >= journal.settled_ms:
             self.rules.step(journal.head, entry, 1)
             journal.kept.append(entry)
             journal.last_ms = at_ms
-            return True
+            return
         self._open(journal)
         if at_ms >= journal.settled_ms and (not journal.kept or entry >= journal.kept[-1]):
             self.rules.step(journal.head, entry, 1)
@@ -166,7 +190,6 @@ class Journals(Generic[S]):
         else:
             self._again(journal, entry)
         journal.last_ms = journal.kept[-1][0]
-        return True
 
     def settle(self, journal: Journal[S], watermark_ms: int) -> int:
         """States what time alone has brought; to be called before facts are shown.

@@ -33,6 +33,7 @@ from kpi_windows.journeys.carts import Cart, Carts
 from kpi_windows.journeys.journal import NEVER, Entry
 from kpi_windows.journeys.promotions import Promotions
 from kpi_windows.journeys.words import Known, Labels, Seen, labels, page_type, reach, seen
+from kpi_windows.sketches import hash64
 from kpi_windows.windows import Grid
 
 PAGE_VIEW, LINK, SHOWN, CHOSEN, OPENED_CHAT, BEAT, ADD, REMOVE, CHECKOUT = range(9)
@@ -350,6 +351,11 @@ class VisitorRules:
     def _step_contact(self, state: VisitorState, entry: Entry, sign: int) -> None:
         if state.last_page_ms and entry[0] - state.last_page_ms <= self._contact_page_ms:
             self._contact(entry[0], _seen_as[state.last_page][0], entry[3])[0] += sign
+
+
+def begin(state: VisitorState, visitor_id: str) -> None:
+    """Of a visitor that is seen for the first time."""
+    state.hashed = hash64(visitor_id)
 
 
 def _forget(state: VisitorState) -> None:
