@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kpi_windows.definitions import MINUTE_MS, Definitions
+from kpi_windows.aggregators import Cell, is_empty
+from kpi_windows.definitions import HOUR_MS, MINUTE_MS, Definitions
 from kpi_windows.facts import Deltas
 from kpi_windows.facts.visits import CART
 from kpi_windows.journeys import visitor
 from kpi_windows.table import Table
 from kpi_windows.windows import Grid
-from tests.kpi_windows.journeys.test_visitor import T0, add
+from tests.kpi_windows.journeys.test_visitor import T0, add, page
 
 DEFINITIONS = Definitions()
 ABANDONED = CART.slot("abandoned")
@@ -37,3 +40,45 @@ def test_a_cart_is_abandoned_at_the_hour_whenever_it_was_looked_at_before(
         table.cut(watermark_ms, 0 if others_are_behind else watermark_ms - lateness_ms)
         abandoned = sum(cell[ABANDONED] for cell in deltas.cells["cart"].values())
         assert abandoned == (minute == 60)
+
+
+CLICKS = st.tuples(st.integers(0, 40), st.sampled_from(["a", "b", "c", "", "", ""]))
+"""Minutes, not in order, and ids of which many come again, with another time."""
+
+
+@given(st.lists(CLICKS, max_size=12), st.sets(st.integers(0, 11)), st.sets(st.integers(0, 11)))
+def test_what_is_put_aside_counts_as_if_it_had_been_added_at_once(
+    clicks: list[tuple[int, str]], cuts: set[int], at_once: set[int]
+) -> None:
+    told: list[tuple[dict[Any, Any], int]] = []
+    for every in (set(range(12)), at_once):
+        deltas = Deltas()
+        rules = visitor.VisitorRules(DEFINITIONS, deltas, Grid("UTC"))
+        table = Table(b"v", rules, HOUR_MS, DEFINITIONS.visit_gap_ms, visitor.begin)
+        repeated = 0
+        for number, (minute, event_id) in enumerate(clicks):
+            entry = page(minute, page="/", event_id=event_id or None)
+            if number in every:
+                repeated += not table.journals.add(table.get("v"), entry)
+            else:
+                table.put("v", entry)
+            if number in cuts:
+                table.cut(T0, T0 - HOUR_MS)
+        table.cut(T0, T0 - HOUR_MS)
+        kept = {
+            (name, *place): cell
+            for name, cells in deltas.cells.items()
+            for place, cell in zip(cells, map(_without_zeros, cells.values()), strict=True)
+            if not is_empty(cell)
+        }
+        told.append((kept, repeated + len(table.repeated)))
+    assert told[0] == told[1]
+
+
+def _without_zeros(cell: Cell) -> Cell:
+    return [
+        {bucket: count for bucket, count in amount.items() if count}
+        if isinstance(amount, dict)
+        else amount
+        for amount in cell
+    ]
