@@ -55,6 +55,7 @@ pictures: $(STAMP) ## draw the README's pictures from a real Prometheus over the
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check \
 		--constraint constraints.txt --editable '.[pictures]'
 	@$(BIN)/python -m tests.pictures
+	@$(BIN)/python -m tests.page.picture docs/pictures/page.png
 
 clean: ## remove .venv, build and caches
 	rm -rf $(VENV) build .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,4 +1,7 @@
-"""Takes the picture of the page that the README shows: `python -m tests.page.picture FILE`."""
+"""Takes the picture of the page that the README shows, as `make pictures` does.
+
+By itself: `python -m tests.page.picture FILE`, with Chromium on the machine.
+"""
 
 from __future__ import annotations
 
