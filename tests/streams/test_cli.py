@@ -282,7 +282,11 @@ HOW_TO = Path(__file__).parents[2] / "docs" / "how-to" / "explain.md"
 
 @pytest.mark.parametrize(
     "command",
-    [line for line in HOW_TO.read_text("utf-8").splitlines() if line.startswith("kpi explain")],
+    [
+        line.removeprefix("$ ")
+        for line in HOW_TO.read_text("utf-8").splitlines()
+        if line.removeprefix("$ ").startswith("kpi explain")
+    ],
 )
 def test_each_command_of_the_how_to_explains_something(tmp_path: Path, command: str) -> None:
     with served(whole_of(tmp_path, small_shop())[0]) as url:
