@@ -11,10 +11,10 @@ SUPPORTED := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13)
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 	$$p -c '$(SUPPORTED)' 2>/dev/null && echo $$p && break; done)
 
-.PHONY: help setup demo test lint format chaos bench pictures clean
+.PHONY: help first-hour setup demo test lint format chaos bench pictures clean
 
 help: ## show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
 	@echo '  ARGS="…" is passed on: make demo ARGS="--seconds 300", make test ARGS="-k visits"'
 
 setup: $(STAMP) ## create .venv with everything, once (again when the pins change)
@@ -32,6 +32,9 @@ $(STAMP): pyproject.toml constraints.txt
 
 demo: $(STAMP) ## a simulated shop, Kafka, worker and exporter in one go
 	@$(BIN)/kpi demo $(ARGS)
+
+first-hour: ## time from clone to moving KPIs, in a clone of its own
+	@tests/first_hour.sh
 
 test: $(STAMP) ## all tests (some need Java and Maven, or Chromium, and say so)
 	@$(BIN)/python -m pytest $(ARGS)

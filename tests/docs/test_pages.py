@@ -30,6 +30,7 @@ for path in written_pages():
         UNREADABLE[str(path)] = str(error)
 TO_RUN = [name for name, page in PAGES.items() if any(not c.not_run for c in page.commands)]
 NOT_RUN = [(name, each) for name, page in PAGES.items() for each in page.commands if each.not_run]
+LINKING = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
 MOST_NOT_RUN = 1 / 4
 """Of all commands: documentation that nobody runs is a promise."""
 
@@ -98,6 +99,32 @@ def test_what_the_text_of_a_page_names_is_there(name: str) -> None:
     text = re.sub(r"```.*?```", "", PAGES[name].path.read_text(encoding="utf-8"), flags=re.DOTALL)
     for span in re.findall(r"`((?:kpi|make|docker compose) [^`]*)`", text):
         _check(shlex.split(span.replace("…", "")))
+
+
+@pytest.mark.parametrize(
+    "name", [path.relative_to(ROOT).as_posix() for path in LINKING], ids=lambda name: name
+)
+def test_every_link_of_a_page_leads_somewhere(name: str) -> None:
+    path = ROOT / name
+    text = re.sub(r"```.*?```", "", path.read_text(encoding="utf-8"), flags=re.DOTALL)
+    wrong = []
+    for link in re.findall(r"\]\(([^)\s]+)\)", text):
+        target, _, anchor = link.partition("#")
+        if "://" in target:
+            continue
+        there = (path.parent / target).resolve() if target else path
+        if not there.exists() or (anchor and anchor not in _anchors(there)):
+            wrong.append(link)
+    assert not wrong, f"{name} links to {wrong}"
+
+
+def _anchors(page: Path) -> set[str]:
+    """Of all headings, as GitHub makes them, and those that are written down."""
+    text = page.read_text(encoding="utf-8")
+    headings = re.findall(r"^#+ (.*)$", text, re.MULTILINE)
+    plain = (re.sub(r"[^\w\- ]", "", heading.lower()) for heading in headings)
+    written = re.findall(r'<a (?:id|name)="([^"]+)"', text)
+    return {*written, *(heading.strip().replace(" ", "-") for heading in plain)}
 
 
 def _check(words: list[str]) -> None:
