@@ -110,10 +110,15 @@ class Process:
         self._reader.join(5)
         return code
 
+    def interrupt(self) -> None:
+        """Ask it to end."""
+        if self._process.poll() is None:
+            self._process.send_signal(signal.SIGTERM)
+
     def close(self) -> None:
         """As Ctrl-C would, and then by force."""
         if self._process.poll() is None:
-            self._process.send_signal(signal.SIGTERM)
+            self.interrupt()
             try:
                 self._process.wait(_STOP_S)
             except subprocess.TimeoutExpired:
@@ -153,7 +158,9 @@ class Terminal:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        for process in reversed(self._beside):
+        for process in self._beside:
+            process.interrupt()  # all at once: each takes its time
+        for process in self._beside:
             process.close()
 
     @property
