@@ -164,6 +164,7 @@ def test_mended_letters_count_once_whatever_happens_to_the_command(shop: Shop) -
 
     accepted = {"orders": 3 + BAD_ORDERS + 1, "clickstream": 4}
     shop.until("all are counted", lambda: accepted.items() <= shop.accepted().items())
+    shop.until("silent inputs hold nothing back", lambda: shop.status()["watermark_ms"])
     at = ["--window", "day", "--at", "2026-01-01T12:00"]
     (orders,) = shop.query("transactions", *at)
     assert orders["value"] == 3 + BAD_ORDERS + 1
