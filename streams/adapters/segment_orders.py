@@ -19,7 +19,7 @@ def person(body: Reading) -> str | None:
     """`userId` as it is given; an e-mail address only as a hash.
 
     >>> person(Reading({"userId": 7})), person(Reading({"userId": "ann@example.com"}))
-    ('7', '46a0f01389f747af9f57bc62')
+    ('7', '71d4f55f72fa128dfb468a1a')
     """
     told = body.text("userId")
     return digest_of(told.lower().encode()) if told and "@" in told else told
