@@ -235,7 +235,8 @@ class Exporters:
             text=True,
         )
         assert process.stdout is not None
-        self.running[process.stdout.readline().split()[-1]] = process
+        page = process.stdout.readline().split()[-1]  # that of the page comes first
+        self.running[f"{page}metrics"] = process
 
     def minutes(self, *overdue: int) -> None:
         """Commits minutes with so many overdue of 100 tickets."""
