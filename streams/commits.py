@@ -31,7 +31,7 @@ _BATCH_BYTES = 900 << 10  # under the broker's usual limit of 1 MB for a batch
 _REQUEST_TIMEOUT_MS = 30_000
 _LONG_S = 0.5
 _FAR_BEHIND = 50_000  # events of a partition
-_INTERVALS_WHEN_FAR = 3.5  # and a half, so that the fourth is due
+_INTERVALS_WHEN_FAR = 1.5  # and a half, so that the second is due
 _LONGEST_KEY = 64 << 10  # of a dead letter
 
 CommitHook: TypeAlias = Callable[[int, Cut, Any], None]
@@ -144,7 +144,7 @@ class Commits:
     def begin(self) -> None:
         """Once an interval; a partition whose last commit is still under way waits its turn.
 
-        So does one that is far behind, for some intervals: nobody sees now what it takes in, and
+        So does one that is far behind, for one interval: nobody sees now what it takes in, and
         what changes again and again until then is written once.
         """
         app = self._app

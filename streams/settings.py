@@ -57,7 +57,7 @@ class Kafka:
     check_hostname: bool = setting(True, kinds.FLAG)
     """Whether the brokers' certificates must bear their names."""
     commit_interval_ms: int = setting(1_000, kinds.DURATION)
-    """Between two transactions of a partition: the larger part of the delay that one sees.  Four of
+    """Between two transactions of a partition: the larger part of the delay that one sees.  Two of
     them while the partition is more than 50,000 events behind."""
     session_timeout_ms: int = setting(10_000, kinds.DURATION)
     """After this silence a worker is taken for dead, and others take its partitions."""
