@@ -16,7 +16,7 @@ from kpi_windows.journeys.journal import NEVER, WORTH_TRIMMING, Entry, Journal, 
 
 S = TypeVar("S")
 
-MANY = 4_096
+MANY = 6_144
 """So many journals are touched between two rests at most, so that memory is bounded."""
 
 
