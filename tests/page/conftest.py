@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from typing import Any
 
 import pytest
@@ -17,6 +18,7 @@ PATIENCE_MS = 20_000
 expect.set_options(timeout=PATIENCE_MS)
 
 Open = Callable[..., Page]
+Serve = Callable[[Played], Served]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -39,7 +41,14 @@ def chromium() -> Iterator[Browser]:
 
 
 @pytest.fixture
-def open_page(chromium: Browser) -> Iterator[Open]:
+def serve() -> Iterator[Serve]:
+    """Serves a shop until the test's pages are closed: they ask for as long as they are open."""
+    with ExitStack() as sites:
+        yield lambda played: sites.enter_context(served(played))
+
+
+@pytest.fixture
+def open_page(chromium: Browser, serve: Serve) -> Iterator[Open]:
     """Opens an address in a browser of its own; no error may be on its console in the end."""
     errors: list[str] = []
     contexts: list[Any] = []

@@ -12,8 +12,8 @@ from playwright.sync_api import Page, expect
 from kpi_windows.definitions import HOUR_MS, MINUTE_MS
 from kpi_windows.thresholds import Threshold
 from streams.settings import Kafka, Settings
-from tests.page.conftest import Open
-from tests.page.shop import Played, Served, served
+from tests.page.conftest import Open, Serve
+from tests.page.shop import Played, Served
 from tests.streams.visible import NOON_MS, order, page
 
 AXE = (resources.files("axe_playwright_python") / "axe.min.js").read_text("utf-8")
@@ -64,16 +64,18 @@ def violations(shown: Page) -> list[str]:
 
 
 @pytest.mark.parametrize(("scheme", "width"), [("light", 1280), ("dark", 360)])
-def test_axe_finds_nothing(shop: Served, open_page: Open, scheme: str, width: int) -> None:
+def test_axe_finds_nothing(
+    shop: Served, serve: Serve, open_page: Open, scheme: str, width: int
+) -> None:
     look = {"width": width, "color_scheme": scheme}
     shown = settled(open_page(f"{shop.url}/#window=24h", **look))
     assert violations(shown) == []
     shown.goto(f"{shop.url}/#window=24h&kpi=conversion_rate")
     assert violations(with_details(shown)) == []
-    with served(Played().ready()) as site:
-        shown = open_page(site.url, **look)
-        expect(shown.get_by_role("heading", name="No events yet")).to_be_visible()
-        assert violations(shown) == []
+    site = serve(Played().ready())
+    shown = open_page(site.url, **look)
+    expect(shown.get_by_role("heading", name="No events yet")).to_be_visible()
+    assert violations(shown) == []
 
 
 @pytest.mark.parametrize("locale", ["en-GB", "nl-NL"])
@@ -109,7 +111,7 @@ HOSTILE = (
 )
 
 
-def test_hostile_names_are_shown_as_text(open_page: Open) -> None:
+def test_hostile_names_are_shown_as_text(serve: Serve, open_page: Open) -> None:
     threshold = Threshold("<b>few</b>", "visits", below=1e6, window="24h", summary=HOSTILE[0])
     settings = Settings(
         shop_name="<script>window.broken=1</script>" + "Shop" * 30,
@@ -123,25 +125,23 @@ def test_hostile_names_are_shown_as_text(open_page: Open) -> None:
         sold = {"product_id": name, "price": "10.00", "quantity": 7 - number}
         events.append(order(number, at_ms + 1, visitor_id=f"v{number}", products=[sold]))
     played = Played(settings).add(events, NOON_MS).ready()
-    with served(played) as site:
-        sources = [
-            each["name"] for each in site.told("/api/v1/page", window="24h")["top"]["sources"]
-        ]
-        assert sorted(sources) == sorted(HOSTILE), json.dumps(sources)
-        shown = settled(open_page(f"{site.url}/#window=24h", width=360))
-        for place in (".products .label", ".sources .label"):
-            assert sorted(shown.locator(place).all_text_contents()) == sorted(HOSTILE)
-        expect(shown.locator("h1")).to_have_text(settings.shop_name)
-        expect(shown.locator("#fires")).to_contain_text(HOSTILE[0])
-        assert shown.evaluate("document.documentElement.scrollWidth") <= 360
-        for by in ("source", "product"):
-            kpi = "visits" if by == "source" else "sales"
-            shown.goto(f"{site.url}/#window=24h&kpi={kpi}&by={by}")
-            rows = shown.locator('[data-part="breakdown"] .bars .label')
-            expect(rows).to_have_count(len(HOSTILE))
-            assert sorted(rows.all_text_contents()) == sorted(HOSTILE)
-            assert shown.evaluate("document.querySelector('dialog').scrollWidth") <= 360
-        assert shown.evaluate("window.broken") is None
-        assert shown.locator("img, iframe, object, style").count() == 0
-        assert shown.locator("script").count() == 1
-        assert violations(shown) == []
+    site = serve(played)
+    sources = [each["name"] for each in site.told("/api/v1/page", window="24h")["top"]["sources"]]
+    assert sorted(sources) == sorted(HOSTILE), json.dumps(sources)
+    shown = settled(open_page(f"{site.url}/#window=24h", width=360))
+    for place in (".products .label", ".sources .label"):
+        assert sorted(shown.locator(place).all_text_contents()) == sorted(HOSTILE)
+    expect(shown.locator("h1")).to_have_text(settings.shop_name)
+    expect(shown.locator("#fires")).to_contain_text(HOSTILE[0])
+    assert shown.evaluate("document.documentElement.scrollWidth") <= 360
+    for by in ("source", "product"):
+        kpi = "visits" if by == "source" else "sales"
+        shown.goto(f"{site.url}/#window=24h&kpi={kpi}&by={by}")
+        rows = shown.locator('[data-part="breakdown"] .bars .label')
+        expect(rows).to_have_count(len(HOSTILE))
+        assert sorted(rows.all_text_contents()) == sorted(HOSTILE)
+        assert shown.evaluate("document.querySelector('dialog').scrollWidth") <= 360
+    assert shown.evaluate("window.broken") is None
+    assert shown.locator("img, iframe, object, style").count() == 0
+    assert shown.locator("script").count() == 1
+    assert violations(shown) == []

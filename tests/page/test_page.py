@@ -14,8 +14,8 @@ from kpi_windows.definitions import HOUR_MS, MINUTE_MS
 from kpi_windows.thresholds import Threshold
 from streams.demo_goals import demo_goals
 from streams.settings import Kafka, Settings
-from tests.page.conftest import Open
-from tests.page.shop import Played, Served, served
+from tests.page.conftest import Open, Serve
+from tests.page.shop import Played, Served
 from tests.streams.visible import NOON_MS, order, page, small_shop
 
 READ = """() => Object.fromEntries([...document.querySelectorAll('.card')].map((card) => [
@@ -75,11 +75,11 @@ def test_every_kpi_shows_the_value_that_the_api_gives(
         assert (shown[kpi["id"]]["shown"] == "–") == (answer is None)
 
 
-def test_numbers_are_written_as_each_unit_wants(open_page: Open) -> None:
+def test_numbers_are_written_as_each_unit_wants(serve: Serve, open_page: Open) -> None:
     played = Played().add([*small_shop(), order(9, NOON_MS, "1234.56")], NOON_MS).ready()
-    with served(played) as site:
-        english = cards(open_page(f"{site.url}/#window=day"))
-        dutch = cards(open_page(f"{site.url}/#window=day", locale="nl-NL"))
+    site = serve(played)
+    english = cards(open_page(f"{site.url}/#window=day"))
+    dutch = cards(open_page(f"{site.url}/#window=day", locale="nl-NL"))
     wanted = {
         "visits": ("4", "4"),
         "sales": ("€2,489.12", "€\u00a02.489,12"),
@@ -89,16 +89,16 @@ def test_numbers_are_written_as_each_unit_wants(open_page: Open) -> None:
     assert {kpi: (english[kpi]["shown"], dutch[kpi]["shown"]) for kpi in wanted} == wanted
 
 
-def test_updates_arrive_without_reloading(open_page: Open) -> None:
-    with served(Played().add(small_shop(), NOON_MS).ready()) as site:
-        shown = board(open_page(f"{site.url}/#window=day"))
-        shown.evaluate("window.still = true")
-        expect(card(shown, "visits").locator("data")).to_have_text("4")
-        for number in (5, 6):
-            more = [page(f"more{number}", NOON_MS + number, device="mobile")]
-            site.do(lambda more=more: site.played.add(more, NOON_MS + 60_000))  # type: ignore[misc]
-            expect(card(shown, "visits").locator("data")).to_have_text(str(number))
-        assert shown.evaluate("window.still") is True
+def test_updates_arrive_without_reloading(serve: Serve, open_page: Open) -> None:
+    site = serve(Played().add(small_shop(), NOON_MS).ready())
+    shown = board(open_page(f"{site.url}/#window=day"))
+    shown.evaluate("window.still = true")
+    expect(card(shown, "visits").locator("data")).to_have_text("4")
+    for number in (5, 6):
+        more = [page(f"more{number}", NOON_MS + number, device="mobile")]
+        site.do(lambda more=more: site.played.add(more, NOON_MS + 60_000))  # type: ignore[misc]
+        expect(card(shown, "visits").locator("data")).to_have_text(str(number))
+    assert shown.evaluate("window.still") is True
 
 
 def test_every_kpi_opens_with_its_definition_and_closes_where_it_was(
@@ -154,32 +154,34 @@ def test_a_table_shows_its_foremost_rows(shop: Served, open_page: Open) -> None:
     assert rows.count() == len(told)
 
 
-def test_goals_the_funnel_and_what_fires_are_those_of_the_api(open_page: Open) -> None:
+def test_goals_the_funnel_and_what_fires_are_those_of_the_api(
+    serve: Serve, open_page: Open
+) -> None:
     settings = Settings(kafka=Kafka(partitions=1))
     goals = demo_goals(date(2026, 1, 1), 25, settings.catalogue, settings.definitions.zone)
     played = Played(replace(settings, goals=goals)).simulate(hours=50, visits=25).ready()
-    with served(played) as site:
-        shown = board(open_page(f"{site.url}/#window=24h"))
-        for goal in site.told("/api/v1/goals")["goals"]:
-            told = shown.locator(f'[data-goal="{goal["goal"]}"]')
-            state = goal["state"].replace("_", " ").capitalize()
-            expect(told.locator(".chip")).to_have_text(state)
-            expect(told.get_by_role("link")).to_have_text(goal["title"])
-            assert (told.locator("dt", has_text="Projected").count() == 1) == (
-                goal["landing"] is not None
-            )
-        told = site.told("/api/v1/page", window="24h")
-        for step in told["funnel"]:
-            count = shown.locator(f'[data-step="{step["step"]}"] data').get_attribute("value")
-            assert float(count or "nan") == step["count"]
-        assert shown.locator("#fires li").count() == len(told["fires"]) > 0
-        products = site.told("/api/v1/query", kpi="sales", window="24h", by="product", top=6)
-        best = max((each for each in products if each["labels"]["product"] != "__other__"),
-                   key=lambda each: each["value"])["labels"]["product"]  # fmt: skip
-        expect(shown.locator(".products .label").first).to_have_text(best)
+    site = serve(played)
+    shown = board(open_page(f"{site.url}/#window=24h"))
+    for goal in site.told("/api/v1/goals")["goals"]:
+        told = shown.locator(f'[data-goal="{goal["goal"]}"]')
+        state = goal["state"].replace("_", " ").capitalize()
+        expect(told.locator(".chip")).to_have_text(state)
+        expect(told.get_by_role("link")).to_have_text(goal["title"])
+        assert (told.locator("dt", has_text="Projected").count() == 1) == (
+            goal["landing"] is not None
+        )
+    told = site.told("/api/v1/page", window="24h")
+    for step in told["funnel"]:
+        count = shown.locator(f'[data-step="{step["step"]}"] data').get_attribute("value")
+        assert float(count or "nan") == step["count"]
+    assert shown.locator("#fires li").count() == len(told["fires"]) > 0
+    products = site.told("/api/v1/query", kpi="sales", window="24h", by="product", top=6)
+    best = max((each for each in products if each["labels"]["product"] != "__other__"),
+               key=lambda each: each["value"])["labels"]["product"]  # fmt: skip
+    expect(shown.locator(".products .label").first).to_have_text(best)
 
 
-def test_a_breach_is_said_when_it_begins_and_when_it_is_over(open_page: Open) -> None:
+def test_a_breach_is_said_when_it_begins_and_when_it_is_over(serve: Serve, open_page: Open) -> None:
     few = Threshold("few", "visits", below=6, window="1h", summary="Hardly anybody is here.")
     settings = Settings(kafka=Kafka(partitions=1), thresholds=(few,))
 
@@ -187,55 +189,57 @@ def test_a_breach_is_said_when_it_begins_and_when_it_is_over(open_page: Open) ->
         return [page(f"v{n}", at_ms, device="mobile") for n in range(first, first + count)]
 
     played = Played(settings).add(visits(0, 9, NOON_MS - MINUTE_MS), NOON_MS).ready()
-    with served(played) as site:
-        shown = board(open_page(f"{site.url}/#window=1h"))
-        expect(shown.locator("#fires")).to_contain_text("all 1 thresholds")
-        site.do(lambda: played.add(visits(9, 1, NOON_MS + HOUR_MS), NOON_MS + 62 * MINUTE_MS))
-        expect(shown.locator("#said")).to_have_text("Now needs attention: Hardly anybody is here.")
-        expect(card(shown, "visits").locator(".chip")).to_have_text("Warning")
-        later_ms = NOON_MS + 63 * MINUTE_MS
-        site.do(lambda: played.add(visits(10, 9, later_ms), later_ms + 2 * MINUTE_MS))
-        expect(shown.locator("#said")).to_contain_text("No longer needs attention")
+    site = serve(played)
+    shown = board(open_page(f"{site.url}/#window=1h"))
+    expect(shown.locator("#fires")).to_contain_text("all 1 thresholds")
+    site.do(lambda: played.add(visits(9, 1, NOON_MS + HOUR_MS), NOON_MS + 62 * MINUTE_MS))
+    expect(shown.locator("#said")).to_have_text("Now needs attention: Hardly anybody is here.")
+    expect(card(shown, "visits").locator(".chip")).to_have_text("Warning")
+    later_ms = NOON_MS + 63 * MINUTE_MS
+    site.do(lambda: played.add(visits(10, 9, later_ms), later_ms + 2 * MINUTE_MS))
+    expect(shown.locator("#said")).to_contain_text("No longer needs attention")
 
 
-def test_a_lost_exporter_is_said_and_found_again(open_page: Open) -> None:
-    with served(Played().add(small_shop(), NOON_MS).ready()) as site:
-        shown = board(open_page(f"{site.url}/#window=day"))
-        site.stop()
-        banner = shown.locator("#banner")
-        expect(banner).to_contain_text("can't be reached")
-        expect(card(shown, "visits").locator("data")).to_have_text("4")
-        expect(shown.locator("body")).to_have_class("stale")
-        site.start(site.port)
-        expect(banner).to_be_hidden()
-        expect(shown.locator("body")).not_to_have_class("stale")
-        assert shown.errors  # type: ignore[attr-defined]
-        shown.errors.clear()  # type: ignore[attr-defined]
+def test_a_lost_exporter_is_said_and_found_again(serve: Serve, open_page: Open) -> None:
+    site = serve(Played().add(small_shop(), NOON_MS).ready())
+    shown = board(open_page(f"{site.url}/#window=day"))
+    site.stop()
+    banner = shown.locator("#banner")
+    expect(banner).to_contain_text("can't be reached")
+    expect(card(shown, "visits").locator("data")).to_have_text("4")
+    expect(shown.locator("body")).to_have_class("stale")
+    site.start(site.port)
+    expect(banner).to_be_hidden()
+    expect(shown.locator("body")).not_to_have_class("stale")
+    assert shown.errors  # type: ignore[attr-defined]
+    shown.errors.clear()  # type: ignore[attr-defined]
 
 
-def test_without_events_it_says_what_to_do_and_begins_with_the_first(open_page: Open) -> None:
-    with served(Played()) as site:
-        shown = open_page(f"{site.url}/#window=day")
-        expect(shown.get_by_role("heading", name="Reading what is there")).to_be_visible()
-        site.do(site.played.ready)
-        expect(shown.get_by_role("heading", name="No events yet")).to_be_visible()
-        expect(shown.locator("#empty")).to_contain_text("kpi feed")
-        site.do(lambda: site.played.add(small_shop(), NOON_MS))
-        expect(card(shown, "visits").locator("data")).to_have_text("4")
-        expect(shown.locator("#empty")).to_be_hidden()
+def test_without_events_it_says_what_to_do_and_begins_with_the_first(
+    serve: Serve, open_page: Open
+) -> None:
+    site = serve(Played())
+    shown = open_page(f"{site.url}/#window=day")
+    expect(shown.get_by_role("heading", name="Reading what is there")).to_be_visible()
+    site.do(site.played.ready)
+    expect(shown.get_by_role("heading", name="No events yet")).to_be_visible()
+    expect(shown.locator("#empty")).to_contain_text("kpi feed")
+    site.do(lambda: site.played.add(small_shop(), NOON_MS))
+    expect(card(shown, "visits").locator("data")).to_have_text("4")
+    expect(shown.locator("#empty")).to_be_hidden()
 
 
-def test_a_demo_says_that_it_is_one(open_page: Open) -> None:
+def test_a_demo_says_that_it_is_one(serve: Serve, open_page: Open) -> None:
     played = Played().add(small_shop(), NOON_MS).ready()
-    with served(played) as site:
-        shown = board(open_page(site.url))
-        expect(shown.locator("#demo")).to_be_hidden()
-        shown.close()  # it would ask on
+    site = serve(played)
+    shown = board(open_page(site.url))
+    expect(shown.locator("#demo")).to_be_hidden()
+    shown.close()  # it would ask on
     played.demo = True
-    with served(played) as site:
-        shown = board(open_page(site.url))
-        expect(shown.get_by_text("A demo: all is gone when it ends.")).to_be_visible()
-        shown.close()
+    site = serve(played)
+    shown = board(open_page(site.url))
+    expect(shown.get_by_text("A demo: all is gone when it ends.")).to_be_visible()
+    shown.close()
 
 
 def test_the_language_is_the_readers_and_can_be_switched(shop: Served, open_page: Open) -> None:
@@ -294,14 +298,14 @@ def test_all_can_be_done_by_keyboard_alone(shop: Served, open_page: Open) -> Non
     expect(card(shown, "csat").get_by_role("link")).to_be_focused()
 
 
-def test_an_update_leaves_the_focus_and_what_is_open_alone(open_page: Open) -> None:
-    with served(Played().add(small_shop(), NOON_MS).ready()) as site:
-        shown = board(open_page(f"{site.url}/#kpi=visits&window=day"))
-        dialog = shown.get_by_role("dialog")
-        dialog.get_by_label("By", exact=True).focus()
-        more = [page("more", NOON_MS + 5, device="mobile")]
-        site.do(lambda: site.played.add(more, NOON_MS + 60_000))
-        expect(dialog.locator(".details-value data")).to_have_text("5")
-        expect(dialog.get_by_label("By", exact=True)).to_be_focused()
-        dialog.get_by_role("button", name="Close").click()
-        expect(dialog).to_be_hidden()
+def test_an_update_leaves_the_focus_and_what_is_open_alone(serve: Serve, open_page: Open) -> None:
+    site = serve(Played().add(small_shop(), NOON_MS).ready())
+    shown = board(open_page(f"{site.url}/#kpi=visits&window=day"))
+    dialog = shown.get_by_role("dialog")
+    dialog.get_by_label("By", exact=True).focus()
+    more = [page("more", NOON_MS + 5, device="mobile")]
+    site.do(lambda: site.played.add(more, NOON_MS + 60_000))
+    expect(dialog.locator(".details-value data")).to_have_text("5")
+    expect(dialog.get_by_label("By", exact=True)).to_be_focused()
+    dialog.get_by_role("button", name="Close").click()
+    expect(dialog).to_be_hidden()
