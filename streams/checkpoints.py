@@ -37,7 +37,6 @@ async def last_checkpoints(settings: Settings) -> dict[int, Stood]:
 
     panes = Names.of(settings).panes
     tps = [TopicPartition(panes, partition) for partition in range(settings.partitions)]
-    embedded = await is_embedded(settings)
-    options = {**settings.kafka_options, "check_crcs": not embedded}
-    await read_to_end(settings.bootstrap_servers, options, tps, load, trimmed=embedded)
+    servers, options = settings.bootstrap_servers, settings.kafka_options
+    await read_to_end(servers, options, tps, load, trimmed=await is_embedded(settings))
     return last

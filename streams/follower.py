@@ -14,7 +14,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from aiokafka import TopicPartition
-from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 
 from kpi_windows.codec import Checkpoint, unpack_checkpoint
@@ -22,7 +21,7 @@ from kpi_windows.view import View
 from streams.changelog import follow, reader
 from streams.reach import refusal
 from streams.settings import Settings
-from streams.topics import Names, no_answer
+from streams.topics import Names, no_answer, partitions_of
 
 log = logging.getLogger(__name__)
 
@@ -194,15 +193,7 @@ class Follower:
     async def _empty(self) -> list[int]:
         """Partitions in which nothing was ever committed."""
         settings, topic = self._settings, self._topic
-        admin = AIOKafkaAdminClient(
-            bootstrap_servers=list(settings.bootstrap_servers), **settings.kafka_options
-        )
-        try:
-            await admin.start()
-            described = await admin.describe_topics()  # of all: asking for one may create it
-        finally:
-            await admin.close()
-        found = next((len(t["partitions"]) for t in described if t["topic"] == topic), 0)
+        found = await partitions_of(settings, topic)
         if not found:
             raise _NotYetError(f"{topic} isn't there yet: `kpi topics` creates it")
         if found != self._whole.partitions:

@@ -9,7 +9,8 @@ import asyncio
 import base64
 import logging
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
@@ -18,7 +19,7 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import KafkaError, for_code
 
-from streams.reach import refusal, refusal_now
+from streams.reach import refusal
 
 log = logging.getLogger(__name__)
 
@@ -146,39 +147,61 @@ async def ensure(
     on first use. Raises RefusedError or UnreachableError.
     """
     names = Names.of(settings)
+    async with answering(settings), admin_of(settings) as admin:
+        configs = {topic: names.config(topic) for topic in names.all()}
+        cluster = await have(admin, configs, settings.partitions, create=create)
+        await _until_led(admin, names, patience_s)
+        _check_counts(await counts(admin, names.all()), names, settings.partitions)
+        if not cluster.embedded:
+            await check_compaction(admin, [names.state, names.panes])
+    return cluster
+
+
+async def have(
+    admin: Any, configs: Mapping[str, Mapping[str, str]], partitions: int, *, create: bool
+) -> Cluster:
+    """Have these topics, those that are missing with their configuration.
+
+    Without `create` a missing one is refused, except on the embedded broker.  Raises RefusedError.
+    """
+    there = await counts(admin, None)
+    missing = [topic for topic in configs if topic not in there]
+    embedded = await on_embedded(admin)
+    if missing and embedded:
+        await admin.describe_topics(missing)  # it makes what it is asked about
+    elif missing and not create:
+        each = f"{partitions} partitions each" if partitions > 1 else "one partition each"
+        raise RefusedError(
+            f"Missing in Kafka: {', '.join(missing)}. `kpi topics` creates them with {each}."
+        )
+    elif missing:
+        await create_topics(admin, {topic: configs[topic] for topic in missing}, partitions)
+    return Cluster(missing, embedded)
+
+
+@asynccontextmanager
+async def admin_of(settings: EngineSettings) -> AsyncIterator[Any]:
+    """Kafka's administration, closed at the end."""
     admin = AIOKafkaAdminClient(
         bootstrap_servers=list(settings.bootstrap_servers),
-        client_id=f"{settings.app_id}-topics",
+        client_id=f"{settings.app_id}-admin",
         request_timeout_ms=20_000,
         **settings.kafka_options,
     )
     try:
         await admin.start()
-        there = await counts(admin, None)
-        cluster = await admin.describe_cluster()
-        embedded = cluster["cluster_id"].startswith(EMBEDDED)
-        missing = [topic for topic in names.all() if topic not in there]
-        if missing and embedded:
-            await admin.describe_topics(missing)  # it makes what it is asked about
-        elif missing and not create:
-            raise RefusedError(
-                f"Missing in Kafka: {', '.join(missing)}. `kpi topics` creates them "
-                f"with {settings.partitions} partitions each."
-            )
-        elif missing:
-            copies = min(3, len(cluster["brokers"]))
-            configs = {topic: names.config(topic) for topic in missing}
-            await create_topics(admin, configs, settings.partitions, copies)
-        await _until_led(admin, names, patience_s)
-        _check_counts(await counts(admin, names.all()), names, settings.partitions)
-        if not embedded:
-            await check_compaction(admin, [names.state, names.panes])
-    except (TimeoutError, KafkaError, OSError) as error:
-        why = await refusal(settings.bootstrap_servers, settings.kafka_options)
-        raise UnreachableError(no_answer(settings.bootstrap_servers, error, why)) from error
+        yield admin
     finally:
         await admin.close()
-    return Cluster(missing, embedded)
+
+
+@asynccontextmanager
+async def answering(settings: EngineSettings) -> AsyncIterator[None]:
+    """What fails in here as a broker doesn't answer is raised as UnreachableError, and says why."""
+    try:
+        yield
+    except (TimeoutError, KafkaError, OSError) as error:
+        raise await unreachable(settings, error) from error
 
 
 async def counts(admin: Any, topics: Iterable[str] | None) -> dict[str, int]:
@@ -194,32 +217,25 @@ async def partitions_of(settings: EngineSettings, topic: str) -> int:
 
 async def all_topics(settings: EngineSettings) -> dict[str, int]:
     """Partitions of every topic that there is."""
-    admin = AIOKafkaAdminClient(
-        bootstrap_servers=list(settings.bootstrap_servers), **settings.kafka_options
-    )
-    try:
-        await admin.start()
+    async with admin_of(settings) as admin:
         return await counts(admin, None)
-    finally:
-        await admin.close()
 
 
 async def is_embedded(settings: EngineSettings) -> bool:
-    """Whether this is the demo's broker: it trims what it keeps, and some of it has no checksum."""
-    admin = AIOKafkaAdminClient(
-        bootstrap_servers=list(settings.bootstrap_servers), **settings.kafka_options
-    )
-    try:
-        await admin.start()
-        cluster = await admin.describe_cluster()
-    finally:
-        await admin.close()
+    """Whether this is the demo's broker, which trims what it keeps."""
+    async with admin_of(settings) as admin:
+        return await on_embedded(admin)
+
+
+async def on_embedded(admin: Any) -> bool:
+    """The same, of a broker that is connected to."""
+    cluster = await admin.describe_cluster()
     return bool(cluster["cluster_id"].startswith(EMBEDDED))
 
 
-def unreachable(settings: EngineSettings, error: BaseException) -> UnreachableError:
+async def unreachable(settings: EngineSettings, error: BaseException) -> UnreachableError:
     """What to raise when a broker doesn't answer as it should; it is asked why, once."""
-    why = refusal_now(settings.bootstrap_servers, settings.kafka_options)
+    why = await refusal(settings.bootstrap_servers, settings.kafka_options)
     return UnreachableError(no_answer(settings.bootstrap_servers, error, why))
 
 
@@ -234,9 +250,13 @@ def no_answer(servers: Sequence[str], error: BaseException, why: str) -> str:
 
 
 async def create_topics(
-    admin: Any, configs: Mapping[str, Mapping[str, str]], partitions: int, copies: int
+    admin: Any, configs: Mapping[str, Mapping[str, str]], partitions: int
 ) -> None:
-    """Creates topics, each with its configuration; one that is there already is left as it is."""
+    """Creates topics, each with its configuration, on three brokers where there are so many.
+
+    One that is there already is left as it is.  Raises RefusedError.
+    """
+    copies = min(3, len((await admin.describe_cluster())["brokers"]))
     new = [NewTopic(t, partitions, copies, topic_configs=dict(c)) for t, c in configs.items()]
     answer = await admin.create_topics(new)
     for topic, code, *why in answer.topic_errors:

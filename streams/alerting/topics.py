@@ -7,22 +7,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from aiokafka.admin import AIOKafkaAdminClient
-from aiokafka.errors import KafkaError
-
-from streams.reach import refusal
 from streams.settings import Settings
-from streams.topics import (
-    CHANGELOG,
-    DAY_MS,
-    EMBEDDED,
-    RefusedError,
-    UnreachableError,
-    check_compaction,
-    counts,
-    create_topics,
-    no_answer,
-)
+from streams.topics import CHANGELOG, DAY_MS, admin_of, answering, check_compaction, have
 
 PARTITION = 0
 """The one that is written; alerts need an order more than they need room."""
@@ -50,30 +36,9 @@ async def ensure(settings: Settings, *, create: bool = False) -> list[str]:
     on first use.  Raises RefusedError or UnreachableError.
     """
     names = AlertTopics.of(settings)
-    admin = AIOKafkaAdminClient(
-        bootstrap_servers=list(settings.bootstrap_servers),
-        client_id=f"{settings.app_id}-alerts",
-        **settings.kafka_options,
-    )
-    try:
-        await admin.start()
-        there = await counts(admin, None)
-        cluster = await admin.describe_cluster()
-        missing = [topic for topic in names if topic not in there]
-        if cluster["cluster_id"].startswith(EMBEDDED):
-            if missing:
-                await admin.describe_topics(missing)  # it makes what it is asked about
-            return missing
-        if missing and not create:
-            raise RefusedError(f"Missing in Kafka: {', '.join(missing)}. `kpi topics` creates them")
-        if missing:
-            configs = {names.alerts: _ALERTS, names.state: CHANGELOG}
-            wanted = {topic: configs[topic] for topic in missing}
-            await create_topics(admin, wanted, 1, min(3, len(cluster["brokers"])))
-        await check_compaction(admin, [names.state])
-    except (TimeoutError, KafkaError, OSError) as error:
-        why = await refusal(settings.bootstrap_servers, settings.kafka_options)
-        raise UnreachableError(no_answer(settings.bootstrap_servers, error, why)) from error
-    finally:
-        await admin.close()
-    return missing
+    async with answering(settings), admin_of(settings) as admin:
+        configs = {names.alerts: _ALERTS, names.state: CHANGELOG}
+        cluster = await have(admin, configs, 1, create=create)
+        if not cluster.embedded:
+            await check_compaction(admin, [names.state])
+    return cluster.created

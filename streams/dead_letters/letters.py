@@ -13,12 +13,11 @@ from typing import Any, NamedTuple
 
 import msgspec
 from aiokafka import TopicPartition
-from aiokafka.errors import KafkaError
 
 from streams.changelog import OpenEndError, reader
 from streams.fetches import drain
 from streams.settings import Settings
-from streams.topics import Names, RefusedError, is_embedded, partitions_of, unreachable
+from streams.topics import Names, RefusedError, answering, partitions_of
 
 _WAIT_MS = 50
 _PATIENCE_S = 60.0
@@ -114,7 +113,7 @@ async def read(
     of how many.  Raises RefusedError when there is no such topic, and UnreachableError.
     """
     topic = Names.of(settings).dead_letters
-    try:
+    async with answering(settings):
         found = await partitions_of(settings, topic)
         if not found:
             raise RefusedError(
@@ -123,8 +122,6 @@ async def read(
             )
         async for some in _read(settings, topic, found, newest, progress):
             yield some
-    except (TimeoutError, KafkaError, OSError) as error:
-        raise unreachable(settings, error) from error
 
 
 async def _read(
@@ -134,8 +131,7 @@ async def _read(
     newest: int | None,
     progress: Callable[[int, int], None],
 ) -> AsyncIterator[list[Letter]]:
-    options = {**settings.kafka_options, "check_crcs": not await is_embedded(settings)}
-    consumer: Any = reader(settings.bootstrap_servers, options, wait_ms=_WAIT_MS)
+    consumer: Any = reader(settings.bootstrap_servers, settings.kafka_options, wait_ms=_WAIT_MS)
     await consumer.start()
     try:
         tps = [TopicPartition(topic, partition) for partition in range(partitions)]

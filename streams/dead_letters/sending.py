@@ -12,7 +12,6 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 
 import msgspec
-from aiokafka.errors import KafkaError
 
 from streams.checkpoints import last_checkpoints
 from streams.dead_letters.judging import Judge, Ready, Unfit
@@ -22,7 +21,7 @@ from streams.dead_letters.sent import Place, SentLog, sent_before
 from streams.intake.sorting import Sorter
 from streams.progress import Progress
 from streams.settings import Settings
-from streams.topics import unreachable
+from streams.topics import answering
 
 _AT_ONCE = 500
 """Letters in one transaction."""
@@ -82,10 +81,8 @@ async def send(settings: Settings, options: SendOptions, show: Show) -> SendResu
 
 
 async def _judge(settings: Settings, options: SendOptions) -> Judge:
-    try:
+    async with answering(settings):
         stood = await last_checkpoints(settings)
-    except (TimeoutError, KafkaError, OSError) as error:
-        raise unreachable(settings, error) from error
     marks = {partition: each.checkpoint.watermark_ms for partition, each in stood.items()}
     return Judge(
         settings.definitions,

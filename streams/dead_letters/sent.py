@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import msgspec
 from aiokafka import AIOKafkaProducer, TopicPartition
-from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError, MessageSizeTooLargeError, ProducerFenced
 
 from streams.changelog import read_to_end
@@ -22,14 +21,13 @@ from streams.settings import Settings
 from streams.topics import (
     CHANGELOG,
     DAY_MS,
-    EMBEDDED,
     LONGEST_RECORD,
     Names,
     RefusedError,
-    create_topics,
-    is_embedded,
+    admin_of,
+    answering,
+    have,
     partitions_of,
-    unreachable,
 )
 
 _REQUEST_TIMEOUT_MS = 30_000
@@ -75,13 +73,10 @@ async def notes(settings: Settings) -> dict[str, Note]:
             if record.key is not None and record.value is not None:
                 found[record.key.decode()] = _decode(record.value)
 
-    try:
+    async with answering(settings):
         if await partitions_of(settings, topic):
-            options = {**settings.kafka_options, "check_crcs": not await is_embedded(settings)}
-            tps = [TopicPartition(topic, 0)]
-            await read_to_end(settings.bootstrap_servers, options, tps, load, trimmed=True)
-    except (TimeoutError, KafkaError, OSError) as error:
-        raise unreachable(settings, error) from error
+            servers, options = settings.bootstrap_servers, settings.kafka_options
+            await read_to_end(servers, options, [TopicPartition(topic, 0)], load, trimmed=True)
     return found
 
 
@@ -111,16 +106,16 @@ class SentLog:
         )
 
     async def __aenter__(self) -> SentLog:
-        settings = self._settings
         try:
-            await self._ensure()
-            await self._producer.start()  # what another run had not committed ends here
+            async with answering(self._settings):
+                await self._ensure()
+                await self._producer.start()  # what another run had not committed ends here
             if not self._producer._txn_manager.has_pid():
                 raise RuntimeError("dead letters: no producer id, another run is not fenced")
-        except (TimeoutError, KafkaError, OSError) as error:
+            self.sent = await sent_before(self._settings)
+        except BaseException:
             await self._producer.stop()
-            raise unreachable(settings, error) from error
-        self.sent = await sent_before(settings)
+            raise
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -135,46 +130,31 @@ class SentLog:
         Raises RefusedError when another run has taken over, and UnreachableError.
         """
         producer = self._producer
-        try:
-            await producer.begin_transaction()
-            sending = []
-            for place, event in events:
-                to = {"topic": self._inputs[event.topic], "partition": event.partition}
-                sending.append(await producer.send(value=event.value, key=event.key, **to))
-                note = Note(place.topic, place.partition, place.offset, event.given_id, now_ms)
-                key = place.letter.encode()
-                sending.append(
-                    await producer.send(self._topic, _encode(note), key=key, partition=0)
-                )
-            await asyncio.gather(*sending)
-            await producer.commit_transaction()
-        except ProducerFenced as error:
-            raise RefusedError(
-                "another run of `kpi dead-letters` sends now: nothing of this transaction was sent"
-            ) from error
-        except MessageSizeTooLargeError as error:
-            raise RefusedError(
-                "an event is larger than its topic takes: raise its max.message.bytes, or leave "
-                f"it out by --topic, --reason and --since ({error})"
-            ) from error
-        except (TimeoutError, KafkaError, OSError) as error:
-            raise unreachable(self._settings, error) from error
+        async with answering(self._settings):
+            try:
+                await producer.begin_transaction()
+                sending = []
+                for place, event in events:
+                    to = {"topic": self._inputs[event.topic], "partition": event.partition}
+                    sending.append(await producer.send(value=event.value, key=event.key, **to))
+                    note = Note(place.topic, place.partition, place.offset, event.given_id, now_ms)
+                    key = place.letter.encode()
+                    sending.append(
+                        await producer.send(self._topic, _encode(note), key=key, partition=0)
+                    )
+                await asyncio.gather(*sending)
+                await producer.commit_transaction()
+            except ProducerFenced as error:
+                raise RefusedError(
+                    "another run of `kpi dead-letters` sends now: nothing of this transaction was sent"
+                ) from error
+            except MessageSizeTooLargeError as error:
+                raise RefusedError(
+                    "an event is larger than its topic takes: raise its max.message.bytes, or leave "
+                    f"it out by --topic, --reason and --since ({error})"
+                ) from error
         self.sent.update(place.letter for place, _ in events)
 
     async def _ensure(self) -> None:
-        settings, topic = self._settings, self._topic
-        admin: Any = AIOKafkaAdminClient(
-            bootstrap_servers=list(settings.bootstrap_servers), **settings.kafka_options
-        )
-        try:
-            await admin.start()
-            found = await admin.describe_topics()
-            if topic in {each["topic"] for each in found if each["partitions"]}:
-                return
-            cluster = await admin.describe_cluster()
-            if cluster["cluster_id"].startswith(EMBEDDED):
-                await admin.describe_topics([topic])  # it makes what it is asked about
-            else:
-                await create_topics(admin, {topic: _CONFIG}, 1, min(3, len(cluster["brokers"])))
-        finally:
-            await admin.close()
+        async with admin_of(self._settings) as admin:
+            await have(admin, {self._topic: _CONFIG}, 1, create=True)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from typing import Any
 
-from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
 from streams.alerting import topics as alerts
@@ -15,7 +14,14 @@ from streams.dead_letters.sent import sent_before
 from streams.dead_letters.showing import Groups, safe
 from streams.doctor.findings import BAD, CONNECTION, NOTE, Finding, ok
 from streams.settings import ConfigError, Settings
-from streams.topics import LONGEST_RECORD, Names, RefusedError, UnreachableError, ensure
+from streams.topics import (
+    LONGEST_RECORD,
+    Names,
+    RefusedError,
+    UnreachableError,
+    admin_of,
+    ensure,
+)
 from streams.units import show_duration
 
 _WEEK_MS = 7 * 86_400_000
@@ -54,17 +60,12 @@ def _reach_hint(settings: Settings) -> str:
 async def kept(settings: Settings) -> AsyncIterator[Finding]:
     """Whether Kafka keeps inputs long enough, and whether messages fit."""
     names = Names.of(settings)
-    admin = AIOKafkaAdminClient(
-        bootstrap_servers=list(settings.bootstrap_servers), **settings.kafka_options
-    )
     try:
-        await admin.start()
-        configs = await _configs(admin, names.all())
+        async with admin_of(settings) as admin:
+            configs = await _configs(admin, names.all())
     except CONNECTION as error:
         yield Finding(NOTE, f"the topics' configuration can't be read: {error!r}")
         return
-    finally:
-        await admin.close()
     for topic in names.inputs.values():
         config = configs.get(topic, {})
         kept_ms = int(config.get("retention.ms", -1))

@@ -12,20 +12,19 @@ from typing import Any
 
 import msgspec
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
-from aiokafka.admin import AIOKafkaAdminClient
-from aiokafka.errors import KafkaError
 
 from streams.changelog import read_to_end
 from streams.fetches import Batch
 from streams.settings import Settings
 from streams.topics import (
     CHANGELOG,
-    EMBEDDED,
     Names,
     RefusedError,
+    admin_of,
     all_topics,
+    answering,
     create_topics,
-    unreachable,
+    on_embedded,
 )
 
 _KEY = b"plan"
@@ -71,11 +70,9 @@ def as_app(settings: Settings, app_id: str) -> Settings:
 
 async def find(settings: Settings, app_id: str) -> Plan | None:
     """The plan of a replay; None when there is none.  Raises UnreachableError."""
-    try:
+    async with answering(settings):
         if topic_of(app_id) in await all_topics(settings):
             return await _read(settings, app_id)
-    except (TimeoutError, KafkaError, OSError) as error:
-        raise unreachable(settings, error) from error
     return None
 
 
@@ -83,7 +80,7 @@ async def make(settings: Settings, app_id: str, from_ms: int | None, to_ms: int 
     """Fix what a new replay reads, and keep that.  Raises RefusedError or UnreachableError."""
     if app_id == settings.app_id:
         raise RefusedError(f"--app-id: {app_id!r} is the running application; choose another name")
-    try:
+    async with answering(settings):
         there = await all_topics(settings)
         own = Names.of(as_app(settings, app_id))
         if taken := [t for t in (own.state, own.panes, own.dead_letters) if t in there]:
@@ -101,17 +98,13 @@ async def make(settings: Settings, app_id: str, from_ms: int | None, to_ms: int 
         plan = await _fix(settings, from_ms, to_ms)
         await _create(settings, app_id)
         await _keep(settings, app_id, plan)
-    except (TimeoutError, KafkaError, OSError) as error:
-        raise unreachable(settings, error) from error
     return plan
 
 
 async def finish(settings: Settings, app_id: str, plan: Plan) -> None:
     """Keep that the replay is done.  Raises UnreachableError."""
-    try:
+    async with answering(settings):
         await _keep(settings, app_id, msgspec.structs.replace(plan, finished=True))
-    except (TimeoutError, KafkaError, OSError) as error:
-        raise unreachable(settings, error) from error
 
 
 async def _fix(settings: Settings, from_ms: int | None, to_ms: int | None) -> Plan:
@@ -171,18 +164,10 @@ async def _at(
 
 
 async def _create(settings: Settings, app_id: str) -> None:
-    admin: Any = AIOKafkaAdminClient(
-        bootstrap_servers=list(settings.bootstrap_servers), **settings.kafka_options
-    )
-    topic = topic_of(app_id)
-    try:
-        await admin.start()
-        cluster = await admin.describe_cluster()
-        if cluster["cluster_id"].startswith(EMBEDDED):
+    async with admin_of(settings) as admin:
+        if await on_embedded(admin):
             raise RefusedError("the demo's broker keeps too little for a replay; use a real Kafka")
-        await create_topics(admin, {topic: CHANGELOG}, 1, min(3, len(cluster["brokers"])))
-    finally:
-        await admin.close()
+        await create_topics(admin, {topic_of(app_id): CHANGELOG}, 1)
 
 
 async def _keep(settings: Settings, app_id: str, plan: Plan) -> None:

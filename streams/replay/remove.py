@@ -9,12 +9,19 @@ import asyncio
 import time
 from typing import Any
 
-from aiokafka.admin import AIOKafkaAdminClient
-from aiokafka.errors import KafkaError, for_code
+from aiokafka.errors import for_code
 
 from streams.replay.plan import as_app, topic_of
 from streams.settings import Settings
-from streams.topics import Names, RefusedError, UnreachableError, counts, unreachable
+from streams.topics import (
+    Names,
+    RefusedError,
+    UnreachableError,
+    admin_of,
+    answering,
+    counts,
+    unreachable,
+)
 
 _PATIENCE_S = 30.0
 _GONE = (0, 3)  # done, or there was no such topic
@@ -27,9 +34,7 @@ async def owned(settings: Settings, app_id: str) -> list[str]:
     """
     if app_id == settings.app_id:
         raise RefusedError(f"{app_id!r} is the application of these settings; nothing was removed")
-    admin: Any = _admin(settings)
-    try:
-        await admin.start()
+    async with answering(settings), admin_of(settings) as admin:
         there = await counts(admin, None)
         if topic_of(app_id) not in there:
             raise RefusedError(f"{app_id!r} is no replay, so nothing of it is removed")
@@ -38,10 +43,6 @@ async def owned(settings: Settings, app_id: str) -> list[str]:
                 raise RefusedError(
                     f"a worker or exporter of {app_id!r} runs: stop it before its topics go"
                 )
-    except (TimeoutError, KafkaError, OSError) as error:
-        raise unreachable(settings, error) from error
-    finally:
-        await admin.close()
     names = Names.of(as_app(settings, app_id))
     own = [names.forwarded, names.state, names.panes, names.dead_letters]
     own += [f"{app_id}-dead-letters-sent", f"{app_id}-alerts-state"]
@@ -53,10 +54,8 @@ async def remove(settings: Settings, app_id: str, topics: list[str]) -> None:
 
     Raises RefusedError or UnreachableError.
     """
-    await asyncio.to_thread(_remove_groups, settings, [app_id, f"{app_id}-alerts"])
-    admin: Any = _admin(settings)
-    try:
-        await admin.start()
+    await _remove_groups(settings, [app_id, f"{app_id}-alerts"])
+    async with answering(settings), admin_of(settings) as admin:
         for topic in topics:  # one by one: the plan goes when nothing else is left
             answer = await admin.delete_topics([topic])
             for name, code, *why in answer.topic_error_codes:
@@ -65,16 +64,6 @@ async def remove(settings: Settings, app_id: str, topics: list[str]) -> None:
                         f"Kafka did not delete {name}: {for_code(code).__name__} {why}"
                     )
             await _until_gone(admin, topic)
-    except (TimeoutError, KafkaError, OSError) as error:
-        raise unreachable(settings, error) from error
-    finally:
-        await admin.close()
-
-
-def _admin(settings: Settings) -> AIOKafkaAdminClient:
-    return AIOKafkaAdminClient(
-        bootstrap_servers=list(settings.bootstrap_servers), **settings.kafka_options
-    )
 
 
 async def _is_active(admin: Any, group: str) -> bool:
@@ -94,21 +83,25 @@ async def _until_gone(admin: Any, topic: str) -> None:
         await asyncio.sleep(0.1)
 
 
-def _remove_groups(settings: Settings, groups: list[str]) -> None:
+async def _remove_groups(settings: Settings, groups: list[str]) -> None:
     """With kafka-python: aiokafka has no words for it."""
     from kafka.admin import KafkaAdminClient
-    from kafka.errors import KafkaError as OtherKafkaError
+    from kafka.errors import KafkaError
 
-    try:
+    def delete() -> dict[str, str]:
         admin = KafkaAdminClient(
             bootstrap_servers=list(settings.bootstrap_servers), **settings.kafka_options
         )
         try:
-            told = admin.delete_groups(groups)
+            told: dict[str, str] = admin.delete_groups(groups)
+            return told
         finally:
             admin.close()
-    except OtherKafkaError as error:
-        raise unreachable(settings, error) from error
+
+    try:
+        told = await asyncio.to_thread(delete)
+    except KafkaError as error:
+        raise await unreachable(settings, error) from error
     for group, outcome in told.items():
         if outcome not in ("OK", "GroupIdNotFoundError"):
             raise RefusedError(f"Kafka did not delete the group {group}: {outcome}")
