@@ -6,6 +6,7 @@ It must not know vendors.
 from __future__ import annotations
 
 import json
+import random
 from collections.abc import Iterable, Sequence
 from functools import cache
 from typing import Any, NamedTuple
@@ -26,6 +27,7 @@ END_MS = at("2024-11-20 00:00")
 START_MS = END_MS - 4 * DAY_MS
 """The last of these days is looked at; refunds and answers in it are of the days before."""
 DEFINITIONS = Definitions(zone="Europe/Amsterdam", default_lateness_ms=2 * HOUR_MS)
+Values = dict[tuple[str, ...], Any]
 _WINDOWS = ("day", "24h", "week", "1h")
 
 
@@ -90,9 +92,9 @@ def view_of(sent: Sequence[Sent], *, end_ms: int = END_MS + 5 * HOUR_MS) -> View
     return drive.view
 
 
-def values_of(view: View, *, at_ms: int = END_MS - 1) -> dict[tuple[str, ...], Any]:
+def values_of(view: View, *, at_ms: int = END_MS - 1) -> Values:
     """Every number of the catalogue that has a value, in some windows, in all and by each label."""
-    told: dict[tuple[str, ...], Any] = {}
+    told: Values = {}
     for kpi in CATALOGUE.values():
         for name, reading in kpi.readings.items():
             for window in (w for w in _WINDOWS if w in reading.windows):
@@ -108,6 +110,22 @@ def values_of(view: View, *, at_ms: int = END_MS - 1) -> dict[tuple[str, ...], A
     return told
 
 
-def kpis_of(values: dict[tuple[str, ...], Any]) -> set[str]:
+def check_same(ours: Iterable[Happened], theirs: Sequence[Sent]) -> Values:
+    """The values of theirs; fails unless they are those of ours, all of them and no others."""
+    sent = [as_sent(one.topic, one.event, one.arrival_ms) for one in ours]
+    expected, told = values_of(view_of(sent)), values_of(view_of(theirs))
+    differ = {key for key in expected | told if expected.get(key) != told.get(key)}
+    assert not differ, [(key, expected.get(key), told.get(key)) for key in sorted(differ)[:5]]
+    return told
+
+
+def shaken(once: Sequence[Sent], seed: int, again: int) -> list[Sent]:
+    """The same events some minutes later, each by its own delay, and some of them twice."""
+    chance = random.Random(seed)
+    late = [one._replace(arrival_ms=one.arrival_ms + chance.randrange(200_000)) for one in once]
+    return late + chance.sample(once, again)
+
+
+def kpis_of(values: Values) -> set[str]:
     """The KPIs that have a value."""
     return {key[0] for key, value in values.items() if value}
