@@ -108,6 +108,14 @@ class Reading:
             raise self.wrong(name, "a time as ISO 8601 text", value)
         return time_ms(value, self.place(name))
 
+    def first_time_ms(self, *names: str) -> int:
+        """The first of these fields that has a time; one must."""
+        for name in names:
+            at_ms = self.time_ms(name)
+            if at_ms is not None:
+                return at_ms
+        raise self.missing(names[0], "a time")
+
     def object(self, name: str) -> Reading | None:
         """An object within."""
         value = self.fields.get(name)

@@ -108,11 +108,8 @@ class Call:
 
     def time_ms(self) -> int:
         """`timestamp`, which Segment has corrected by the device's clock, else when it was made."""
-        for name in ("timestamp", "originalTimestamp", "receivedAt", "sentAt"):
-            at_ms = self.body.time_ms(name)
-            if at_ms is not None:
-                return at_ms
-        raise self.body.missing("timestamp", "a time")
+        names = ("timestamp", "originalTimestamp", "receivedAt", "sentAt")
+        return self.body.first_time_ms(*names)
 
     def visitor(self) -> str:
         """Who it is on this device, known by name or not."""

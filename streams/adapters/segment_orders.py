@@ -8,10 +8,10 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
-from streams.adapters.reading import Reading
+from streams.adapters.reading import Reading, without_nothing
 from streams.adapters.signatures import digest_of
 
-ZERO = Decimal(0)
+_ZERO = Decimal(0)
 _UNKNOWN = "(unknown)"
 
 
@@ -38,33 +38,32 @@ def completed_order(body: Reading, properties: Reading) -> dict[str, Any]:
 
     `revenue` is after discounts, before shipping and tax; `subtotal` is before discounts.
     """
-    discount = properties.money("discount") or ZERO
+    discount = properties.money("discount") or _ZERO
     lines = []
     for one in _products(properties):
-        line: dict[str, Any] = {
+        line = {
             "product_id": _product_of(one),
             "quantity": one.count("quantity") or 1,
-            "price": one.money("price") or ZERO,
+            "price": one.money("price") or _ZERO,
             "category": one.label("category"),
             "discount": one.money("discount"),
         }
-        lines.append({name: value for name, value in line.items() if value is not None})
+        lines.append(without_nothing(line))
     if not lines:
         value = properties.money("subtotal")
         if value is None:
-            value = (properties.money("revenue") or ZERO) + discount
+            value = (properties.money("revenue") or _ZERO) + discount
         lines = [{"product_id": _UNKNOWN, "price": value}]
-    visitor = body.text("anonymousId")
     return {
         "type": "order_completed",
         "order_id": properties.id("order_id"),
         "customer_id": person(body),
-        "visitor_id": visitor,
+        "visitor_id": body.text("anonymousId"),
         "cart_id": properties.text("cart_id"),
         "products": lines,
         "discount": discount,
-        "tax": properties.money("tax") or ZERO,
-        "shipping": properties.money("shipping") or ZERO,
+        "tax": properties.money("tax") or _ZERO,
+        "shipping": properties.money("shipping") or _ZERO,
         "currency": properties.label("currency"),
         "channel": properties.label("channel"),
         "team": properties.label("team"),
@@ -109,8 +108,8 @@ def _amount(properties: Reading) -> Decimal | None:
     for name in ("total", "revenue", "value"):
         total = properties.money(name)
         if total is not None:
-            beside = (properties.money("tax") or ZERO) + (properties.money("shipping") or ZERO)
-            return max(abs(total) - (beside if name == "total" else ZERO), ZERO)
+            beside = (properties.money("tax") or _ZERO) + (properties.money("shipping") or _ZERO)
+            return max(abs(total) - (beside if name == "total" else _ZERO), _ZERO)
     return None
 
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from streams.adapters.contract import Adapted, Adapter, AdapterError, Headers, Told, header
 from streams.adapters.origins import device_of, is_bot, origin_of
-from streams.adapters.reading import Reading, decoded, without_nothing
+from streams.adapters.reading import Reading, decoded, time_ms, without_nothing
 from streams.adapters.shopify_money import (
     ZERO,
     currency_of,
@@ -73,22 +73,12 @@ class Webhook:
         self.section = section
         self.digest = digest_of(payload)
 
-    def time_ms(self, *names: str) -> int:
-        """The first of these fields that has a time."""
-        for name in names:
-            at_ms = self.body.time_ms(name)
-            if at_ms is not None:
-                return at_ms
-        raise self.body.missing(names[0], "a time")
-
     def triggered_ms(self) -> int:
         """When Shopify sent it, for payloads that say no time."""
         told = header(self.headers, TRIGGERED_AT)
         if told is None:
             raise AdapterError(f"expected the time in the header {TRIGGERED_AT}")
-        at_ms = Reading({TRIGGERED_AT: told}, "headers").time_ms(TRIGGERED_AT)
-        assert at_ms is not None
-        return at_ms
+        return time_ms(told, f"headers.{TRIGGERED_AT}")
 
     def visitor(self) -> tuple[str | None, str | None]:
         """(visitor, cart) of an order or a checkout."""
@@ -121,7 +111,7 @@ class Webhook:
 def _order_created(webhook: Webhook) -> Adapted:
     if webhook.section.count_orders != "created":
         return Adapted([], ["orders/create: orders count when they are paid"])
-    return _order(webhook, webhook.time_ms("processed_at", "created_at"))
+    return _order(webhook, webhook.body.first_time_ms("processed_at", "created_at"))
 
 
 def _order_paid(webhook: Webhook) -> Adapted:
@@ -179,7 +169,7 @@ def _order_cancelled(webhook: Webhook) -> Adapted:
     """Counts after the refunds that Shopify has booked with it, so that nothing goes back twice."""
     body = webhook.body
     order_id = body.id("id")
-    at_ms = webhook.time_ms("cancelled_at")
+    at_ms = webhook.body.first_time_ms("cancelled_at")
     restocked = []
     for refund in body.objects("refunds"):
         at_ms = max(at_ms, refund.time_ms("processed_at") or 0, refund.time_ms("created_at") or 0)
@@ -205,7 +195,7 @@ def _refund_created(webhook: Webhook) -> Adapted:
     event = {
         "type": "order_refunded",
         "event_id": f"shopify:refund:{refund_id}",
-        "timestamp": webhook.time_ms("processed_at", "created_at"),
+        "timestamp": webhook.body.first_time_ms("processed_at", "created_at"),
         "refund_id": refund_id,
         "order_id": body.id("order_id"),
         "products": returned.products,
@@ -232,7 +222,7 @@ def _cart(webhook: Webhook) -> Adapted:
         return Adapted([], ["carts/…: carts come with your own clickstream"])
     body = webhook.body
     token = body.text("token") or body.id("id")
-    at_ms = webhook.time_ms("updated_at", "created_at")
+    at_ms = webhook.body.first_time_ms("updated_at", "created_at")
     return Adapted([_snapshot(webhook, token, token, at_ms, {})], [])
 
 
@@ -274,11 +264,15 @@ def _checkout_changed(webhook: Webhook) -> Adapted:
     token = body.id("token")
     origin = without_nothing(webhook.origin())
     started = _checkout(
-        webhook, visitor, cart, webhook.time_ms("created_at"), f"shopify:checkout:{token}"
+        webhook,
+        visitor,
+        cart,
+        webhook.body.first_time_ms("created_at"),
+        f"shopify:checkout:{token}",
     )
     if webhook.section.visitor_attribute:
         return Adapted([started], [])
-    at_ms = webhook.time_ms("updated_at", "created_at")
+    at_ms = webhook.body.first_time_ms("updated_at", "created_at")
     return Adapted([started, _snapshot(webhook, visitor, cart, at_ms, origin)], [])
 
 
@@ -321,11 +315,10 @@ def _customer_redacted(webhook: Webhook) -> Adapted:
     if customer is None:
         raise webhook.body.missing("customer", "an object")
     customer_id = customer.id("id")
-    at_ms = webhook.triggered_ms()
     event = {
         "type": "customer_forgotten",
         "event_id": f"shopify:redact:{customer_id}:{webhook.digest}",
-        "timestamp": at_ms,
+        "timestamp": webhook.triggered_ms(),
         "customer_id": customer_id,
     }
     return Adapted([("orders", event)], [])

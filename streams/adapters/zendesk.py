@@ -30,7 +30,8 @@ _CHANNELS = {
 }  # fmt: skip
 """`via.channel` -> our channel; others keep their name."""
 
-_DONE = frozenset(("solved", "closed", "deleted"))
+_SOLVED = ("solved", "closed")
+_DONE = (*_SOLVED, "deleted")
 """Statuses of a ticket that nobody works on."""
 
 
@@ -90,13 +91,10 @@ class Change:
 
     def event(self, kind: str, part: str = "", **fields: Any) -> dict[str, Any]:
         """An event of the ticket at the time of the change; `part` tells several of it apart."""
-        at_ms = self.body.time_ms("time")
-        if at_ms is None:
-            raise self.body.missing("time", "a time")
         told = {
             "type": kind,
             "event_id": f"zendesk:{self.body.id('id')}{part}"[:LONGEST],
-            "timestamp": at_ms,
+            "timestamp": self.body.first_time_ms("time"),
             "ticket_id": self.detail.id("id"),
             **fields,
         }
@@ -148,26 +146,21 @@ def _commented(change: Change) -> Answer:
     created_ms = change.detail.time_ms("created_at")
     if created_ms is not None and created_ms // 1000 == (change.body.time_ms("time") or 0) // 1000:
         return "ticket.comment_added: the words that opened the ticket"
-    author = comment.object("author")
-    who = author.text("id") if author else None
-    return [
-        change.event(
-            "ticket_answered",
-            author=_author(change, author, who),
-            public=comment.flag("is_public"),
-        )
-    ]
+    author, public = _author(change, comment.object("author")), comment.flag("is_public")
+    return [change.event("ticket_answered", author=author, public=public)]
 
 
-def _author(change: Change, author: Reading | None, who: str | None) -> str:
-    if who is not None and who in (*change.section.bots, "-1"):
+def _author(change: Change, author: Reading | None) -> str:
+    if author is None:
+        return "customer"
+    if author.text("id") in (*change.section.bots, "-1"):
         return "bot"
-    return "person" if author is not None and author.flag("is_staff") else "customer"
+    return "person" if author.flag("is_staff") else "customer"
 
 
 def _status(change: Change) -> Answer:
     before, after = change.moved()
-    if after in ("solved", "closed"):
+    if after in _SOLVED:
         if before in _DONE:
             return "ticket.status_changed: solved before"
         return [change.event("ticket_resolved")]
@@ -204,7 +197,7 @@ def _priority(change: Change) -> Answer:
 
 def _tags(change: Change) -> Answer:
     """Only a concern that the ticket didn't have before: other tags say nothing here."""
-    now = change.concern([*change.change.texts("tags_added")])
+    now = change.concern(change.change.texts("tags_added"))
     if now is None:
         return "ticket.tags_changed: no concern among those added"
     return [change.event("ticket_reassigned", concern=now)]
@@ -236,13 +229,13 @@ def _is_object(reading: Reading, name: str) -> bool:
 
 def _gone(change: Change) -> Answer:
     """Merged, deleted or spam: nobody has to answer it any more, so it is off the backlog."""
-    if (change.detail.text("status") or "").lower() in ("solved", "closed"):
+    if (change.detail.text("status") or "").lower() in _SOLVED:
         return "a ticket that goes away after it was solved"
     return [change.event("ticket_resolved")]
 
 
 def _back(change: Change) -> Answer:
-    if (change.detail.text("status") or "").lower() in ("solved", "closed"):
+    if (change.detail.text("status") or "").lower() in _SOLVED:
         return "a ticket that comes back solved"
     return [change.event("ticket_reopened")]
 
