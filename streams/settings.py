@@ -18,6 +18,7 @@ from kpi_windows.kpis import Catalogue
 from kpi_windows.thresholds import DEFAULTS, Threshold
 from kpi_windows.windows import WINDOWS
 from streams import kinds
+from streams.address import url_of
 from streams.kinds import Kind, setting
 from streams.vendors import Segment, Shopify, Zendesk
 
@@ -340,9 +341,7 @@ class Settings:
     @property
     def url(self) -> str:
         """Where the exporter is."""
-        host = self.exporter.host
-        host = "127.0.0.1" if host in ("", "0.0.0.0", "::") else host  # noqa: S104 - compared
-        return self.exporter.url or f"http://{host}:{self.exporter.port}"
+        return self.exporter.url or url_of(self.exporter.host, self.exporter.port)
 
 
 def _connection(kafka: Kafka) -> dict[str, Any]:

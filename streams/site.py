@@ -11,6 +11,8 @@ from typing import Any
 
 from aiohttp import web
 
+from streams.address import url_of
+
 
 class PortTakenError(Exception):
     """Somebody listens there already; the message says what to do."""
@@ -22,8 +24,7 @@ class Site:
     def __init__(self, runner: web.AppRunner, host: str, port: int, scheme: str = "http") -> None:
         self._runner = runner
         self.port = port
-        shown = "127.0.0.1" if host in ("", "0.0.0.0") else host  # noqa: S104 - compared
-        self.url = f"{scheme}://{f'[{shown}]' if ':' in shown else shown}:{port}"
+        self.url = url_of(host, port, scheme)
 
     async def close(self) -> None:
         """Lets requests end, and stops listening."""

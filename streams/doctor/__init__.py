@@ -11,6 +11,7 @@ import logging
 import urllib.request
 from collections.abc import AsyncIterator, Iterator
 
+from streams.address import is_here
 from streams.doctor.findings import BAD, GOOD, NOTE, Finding, ok
 from streams.doctor.intake import intake
 from streams.doctor.progress import progress
@@ -48,7 +49,7 @@ def _settings(settings: Settings) -> Iterator[Finding]:
     kafka = settings.kafka
     if kafka.security_protocol == "SASL_PLAINTEXT":
         yield Finding(NOTE, "the password goes over the network in clear", "use SASL_SSL")
-    if settings.exporter.host not in ("127.0.0.1", "localhost", "::1"):
+    if not is_here(settings.exporter.host):
         yield Finding(
             NOTE,
             f"the exporter listens on {settings.exporter.host}, and asks for no password",

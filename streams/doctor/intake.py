@@ -8,10 +8,10 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator
 
+from streams.address import is_here, url_of
 from streams.doctor.findings import NOTE, Finding, ok
 from streams.settings import Intake, Settings
 
-_HERE = ("127.0.0.1", "localhost", "::1")
 _PATIENCE_S = 10
 
 
@@ -20,15 +20,13 @@ def intake(settings: Settings) -> Iterator[Finding]:
     told = settings.intake
     if not told.tokens:
         return
-    if told.host not in _HERE and not told.certfile:
+    if not is_here(told.host) and not told.certfile:
         yield Finding(
             NOTE,
             f"the intake listens on {told.host} without HTTPS: tokens go over the network in clear",
             "set [intake] certfile and keyfile, or keep it behind a proxy that speaks HTTPS",
         )
-    host = "127.0.0.1" if told.host in ("", "0.0.0.0", "::") else told.host  # noqa: S104 - compared
-    shown = f"[{host}]" if ":" in host else host
-    url = f"{'https' if told.certfile else 'http'}://{shown}:{told.port}"
+    url = url_of(told.host, told.port, "https" if told.certfile else "http")
     try:
         with urllib.request.urlopen(  # noqa: S310 - from the settings
             f"{url}/readyz", timeout=_PATIENCE_S, context=_own(told)

@@ -43,6 +43,11 @@ def test_nothing_said_gives_the_defaults(tmp_path: Path, monkeypatch: pytest.Mon
     assert settings.kafka_options == {}
 
 
+def test_what_listens_on_all_addresses_of_a_protocol_is_asked_by_that_protocol() -> None:
+    assert load(environ={"KPI_EXPORTER_HOST": "0.0.0.0"}).url == "http://127.0.0.1:9464"
+    assert load(environ={"KPI_EXPORTER_HOST": "::"}).url == "http://[::1]:9464"
+
+
 def test_the_example_can_be_read() -> None:
     settings = load(EXAMPLE, {})
     definitions = settings.definitions
