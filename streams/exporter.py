@@ -15,7 +15,7 @@ from aiohttp import web
 from prometheus_client import CollectorRegistry
 from prometheus_client.registry import Collector
 
-from streams import logs
+from streams import cycles, logs
 from streams.alerting.collector import AlertCollector
 from streams.alerting.evaluator import Evaluator
 from streams.api import WHOLE, add_api, errors, reply, why_not_ready
@@ -106,15 +106,10 @@ def worker_app(shop_app: object) -> web.Application:
     return app
 
 
-_GC_THRESHOLDS = (200_000, 20, 100)
-"""A scrape makes tens of thousands of objects, and Python would look for cycles among all that is
-kept; there are next to none. The longest scrapes take a third less."""
-
-
 async def run_exporter(settings: Settings, told: Callable[[Site], None]) -> None:
     """Follows and serves until SIGTERM or SIGINT."""
     gc.freeze()
-    gc.set_threshold(*_GC_THRESHOLDS)
+    cycles.look_seldom()
     logs.say_rarely()
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):

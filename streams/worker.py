@@ -18,7 +18,7 @@ from typing import Any, NoReturn
 
 from aiokafka.errors import ProducerFenced
 
-from streams import logs
+from streams import cycles, logs
 from streams.app import ShopApp, build_app
 from streams.commits import CommitHook
 from streams.restore import ShardFactory
@@ -34,10 +34,6 @@ EXIT_REFUSED = 78  # sysexits' EX_CONFIG: trying again can't help
 
 _STOP_PATIENCE_S = 15.0
 _STEADY_S = 60.0
-
-
-GC_THRESHOLDS = (200_000, 20, 100)
-"""State is millions of objects without cycles: looking for these less often saves a tenth."""
 
 
 def run_worker(
@@ -56,7 +52,7 @@ def run_worker(
     """
     code = EXIT_FAILED
     gc.freeze()
-    gc.set_threshold(*GC_THRESHOLDS)
+    cycles.look_seldom()
     logs.say_rarely()
     try:
         loop = asyncio.new_event_loop()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -12,6 +11,7 @@ import click
 from kpi_windows.definitions import MINUTE_MS
 from streams.cli.base import DURATION, TIME, config_options, examples
 from streams.cli.feed_command import report, time_ms
+from streams.cycles import look_seldom
 from streams.settings import Settings
 
 _AFTER = """\
@@ -79,7 +79,7 @@ def command(
 
     if step < MINUTE_MS or step % MINUTE_MS:
         raise click.UsageError("--step: expected whole minutes, as 5m: windows end at minutes")
-    gc.set_threshold(200_000, 20, 100)  # as in a worker: a quarter of the time
+    look_seldom()
     options = backfill.BackfillOptions(
         out=out,
         labels={"instance": instance or TARGET, "job": job or EXPORTER},

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,6 +12,7 @@ from streams.cli.answers import aligned
 from streams.cli.base import TIME, config_options, examples
 from streams.cli.feed_command import report, time_ms
 from streams.config import load
+from streams.cycles import look_seldom
 from streams.settings import Settings
 from streams.units import show_duration, show_time
 
@@ -63,7 +63,7 @@ def command(
     from streams.backtest import backtest
     from streams.past import survey
 
-    gc.set_threshold(200_000, 20, 100)  # as in a worker: a quarter of the time
+    look_seldom()
     if thresholds is not None:  # with the KPIs and measures that they may be about
         settings = load(thresholds)
     show = not no_progress

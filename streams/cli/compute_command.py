@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import gc
 from typing import Any
 
 import click
 
 from streams.cli.answers import check_goals, question_of, question_options, show, show_goals
 from streams.cli.base import config_options, examples
+from streams.cycles import look_seldom
 from streams.settings import Settings
 
 
@@ -41,7 +41,7 @@ def command(
 
     check_goals(goals, "--kpi", bool(names))
 
-    gc.set_threshold(200_000, 20, 100)  # as in a worker: a quarter of the time
+    look_seldom()
     questions = [question_of(settings.catalogue.find(name).id, told) for name in names]
     view, report = compute(files, settings.definitions, settings.topics)
     if goals:

@@ -27,11 +27,11 @@ from kpi_windows.facts import Deltas
 from kpi_windows.kpi import Kpi
 from kpi_windows.kpis import Catalogue
 from kpi_windows.rollup import Change, Panes
+from streams.cycles import look_seldom
 from streams.exposition import KpiCollector
 from streams.follower import Whole
 from streams.settings import Kafka, Settings
 from streams.simulator import Message, Shop, ShopOptions
-from streams.worker import GC_THRESHOLDS
 from tests.bench.sizes import START_MS
 
 _FETCHED = 100
@@ -170,5 +170,5 @@ def _evaluate(whole: Whole) -> dict[str, float]:
 
 if __name__ == "__main__":
     gc.freeze()  # as the worker does
-    gc.set_threshold(*GC_THRESHOLDS)
+    look_seldom()
     print(json.dumps(measure(int(sys.argv[1]))))

@@ -23,12 +23,12 @@ from kpi_windows.definitions import HOUR_MS, MINUTE_MS
 from kpi_windows.engine import Record, Shard
 from kpi_windows.events import TOPICS
 from streams.config import load
+from streams.cycles import look_seldom
 from streams.demo import DemoOptions
 from streams.exposition import KpiCollector, registry
 from streams.follower import Whole
 from streams.settings import Settings
 from streams.simulator import Message, Shop, ShopOptions
-from streams.worker import GC_THRESHOLDS
 from streams.written import scrape
 from tests.bench.processes import REPOSITORY
 from tests.bench.report import spread
@@ -102,5 +102,5 @@ def _cpu_s(kept: CollectorRegistry) -> float:
 
 if __name__ == "__main__":
     gc.freeze()  # as the exporter does
-    gc.set_threshold(*GC_THRESHOLDS)
+    look_seldom()
     print(json.dumps(measure(DemoOptions())))
