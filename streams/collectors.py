@@ -6,6 +6,7 @@ It must not know KPIs; a series without a value is left out.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from itertools import accumulate
 from typing import Any
 
 from prometheus_client.core import (
@@ -38,15 +39,22 @@ def family(series: Series, samples: Iterable[Sample]) -> Metric:
     return made
 
 
+def histogram(
+    series: Series, bounds: Iterable[float], counts: Iterable[float], total: float
+) -> Metric:
+    """A family of one histogram: how many there are up to each bound, and beyond the last."""
+    made = HistogramMetricFamily(series.name, series.meaning)
+    names = [*map(str, bounds), "+Inf"]
+    heights = map(float, accumulate(counts))
+    made.add_metric([], list(zip(names, heights, strict=True)), total)
+    return made
+
+
 class ProcessorCollector(Collector):
     """How the processor itself does, as far as checkpoints tell."""
 
     def __init__(self, whole: Whole) -> None:
         self._whole = whole
-
-    def describe(self) -> list[Metric]:
-        """Nothing: what there is depends on the state."""
-        return []
 
     def collect(self) -> Iterator[Metric]:
         """Reads the last checkpoint of each partition."""
@@ -105,14 +113,7 @@ def _partitions(whole: Whole) -> Iterator[Metric]:
 
 def _delays(whole: Whole) -> Metric:
     delays = whole.delays
-    made = HistogramMetricFamily(metrics.DELAY.name, metrics.DELAY.meaning)
-    total = 0.0
-    buckets: list[tuple[str, float]] = []
-    for bound, count in zip((*DELAY_BOUNDS_S, float("inf")), delays.counts, strict=True):
-        total += count
-        buckets.append(("+Inf" if bound == float("inf") else str(bound), total))
-    made.add_metric([], buckets, delays.total_s)
-    return made
+    return histogram(metrics.DELAY, DELAY_BOUNDS_S, delays.counts, delays.total_s)
 
 
 class WorkerCollector(Collector):
@@ -120,10 +121,6 @@ class WorkerCollector(Collector):
 
     def __init__(self, app: Any) -> None:
         self._app = app
-
-    def describe(self) -> list[Metric]:
-        """Nothing: what there is depends on the partitions held."""
-        return []
 
     def collect(self) -> Iterator[Metric]:
         """Reads the engine's own counts of each partition that is held."""

@@ -60,10 +60,6 @@ class KpiCollector(Collector):
         self._families = {kpi.id: list(metrics.families_of(kpi)) for kpi in self._kpis}
         self._said: dict[str, tuple[object, Made, list[Sample], Made]] = {}
 
-    def describe(self) -> list[Metric]:
-        """Nothing: what there is depends on the state."""
-        return []
-
     def collect(self) -> Iterator[Metric]:
         """Evaluates the catalogue."""
         began = time.perf_counter()
@@ -209,7 +205,7 @@ def _within(made: Iterable[One], budget: Budget) -> list[Metric]:
 
 def registry(*collectors: Collector) -> CollectorRegistry:
     """The collectors, and what Python tells of the process."""
-    made = CollectorRegistry(auto_describe=False)
+    made = CollectorRegistry(auto_describe=False)  # what there is depends on the state
     for collector in collectors:
         made.register(collector)
     ProcessCollector(registry=made)

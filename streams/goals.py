@@ -40,10 +40,6 @@ class GoalCollector(Collector):
     def __init__(self, whole: Whole) -> None:
         self._whole = whole
 
-    def describe(self) -> list[Metric]:
-        """Nothing: what there is depends on the state."""
-        return []
-
     def collect(self) -> Iterator[Metric]:
         """Judges all goals; none before the exporter is ready."""
         goals = self._whole.settings.goals

@@ -24,10 +24,6 @@ class AlertCollector(Collector):
         self._thresholds = settings.thresholds
         self._evaluator = evaluator
 
-    def describe(self) -> list[Metric]:
-        """Nothing: what there is depends on the election."""
-        return []
-
     def collect(self) -> Iterator[Metric]:
         """Reads the state as it was last written."""
         elected, state = self._evaluator.elected, self._evaluator.state

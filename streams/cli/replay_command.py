@@ -197,9 +197,11 @@ def _compare(settings: Settings, name: str, other: str, days: int) -> None:
 
 
 def _tell_events(left: Any, right: Any) -> None:
+    from kpi_windows.engine import OUTCOMES
+
     for topic in sorted(left.events.keys() | right.events.keys()):
         one, other = left.events.get(topic, {}), right.events.get(topic, {})
-        for outcome in ("accepted", "duplicate", "late", "future", "rejected"):
+        for outcome in OUTCOMES:
             ours, theirs = one.get(outcome, 0), other.get(outcome, 0)
             if ours != theirs:
                 report(f"{topic}, {outcome}: {left.name} {ours:,}, {right.name} {theirs:,}")

@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections import deque
 from typing import Any
 
+from kpi_windows.engine import OUTCOMES
 from streams.follower import Whole
 
 _OVER_MS = 15_000
 """Speed and delay are means over so long."""
-OUTCOMES = ("accepted", "duplicate", "late", "future", "rejected")
 
 
 class Health:

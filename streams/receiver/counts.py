@@ -8,13 +8,12 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from itertools import accumulate
 
-from prometheus_client.core import HistogramMetricFamily, Metric
+from prometheus_client.core import Metric
 from prometheus_client.registry import Collector
 
 from streams import metrics
-from streams.collectors import family
+from streams.collectors import family, histogram
 
 BOUNDS_S = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 
@@ -54,21 +53,13 @@ class IntakeCollector(Collector):
         self._counts = counts
         self._levels = levels
 
-    def describe(self) -> list[Metric]:
-        """Nothing: what there is depends on what came."""
-        return []
-
     def collect(self) -> Iterator[Metric]:
         """All series of the intake."""
         counts = self._counts
         yield family(metrics.INTAKE_EVENTS, sorted(counts.events.items()))
         yield family(metrics.INTAKE_REQUESTS, sorted(counts.requests.items()))
         yield family(metrics.INTAKE_IGNORED, sorted(counts.ignored_total.items()))
-        seconds = HistogramMetricFamily(metrics.INTAKE_SECONDS.name, metrics.INTAKE_SECONDS.meaning)
-        bounds = [*map(str, BOUNDS_S), "+Inf"]
-        heights = map(float, accumulate(counts.seconds))
-        seconds.add_metric([], list(zip(bounds, heights, strict=True)), counts.seconds_total)
-        yield seconds
+        yield histogram(metrics.INTAKE_SECONDS, BOUNDS_S, counts.seconds, counts.seconds_total)
         levels = self._levels()
         for series in metrics.INTAKE:
             if series.name in levels:
