@@ -49,9 +49,9 @@ class Buckets(NamedTuple):
 class History:
     """A KPI's values, oldest first; None: no value, or before the first data."""
 
-    buckets: Buckets
     points: list[float | None]
     stand: object
+    """Of the view when it was read."""
     read_s: float
 
 
@@ -86,9 +86,7 @@ class Histories:
             if self._clock() - began_s > (_NEW_S if first_time else _AGAIN_S):
                 break
             points = list(self.read(kpi, buckets))
-            self._kept[(kpi.id, buckets)] = History(
-                buckets, points, self._view().stand(kpi), self._clock()
-            )
+            self._kept[(kpi.id, buckets)] = History(points, self._view().stand(kpi), self._clock())
         return {
             kpi.id: self._kept[(kpi.id, buckets)]
             for kpi, buckets in wanted

@@ -7,13 +7,12 @@ browser: no script, style, picture or connection but from this server, and none 
 from __future__ import annotations
 
 import gzip
-import hashlib
 from collections.abc import Awaitable, Callable
 from importlib import resources
 
 from aiohttp import web
 
-from streams.page.snapshot import Snapshots
+from streams.page.snapshot import Snapshot, Snapshots, etag_of
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -33,8 +32,6 @@ _TYPES = {
     ".css": "text/css",
     ".svg": "image/svg+xml",
 }
-_SMALL = 1_000
-"""Bytes that aren't worth compressing."""
 
 
 def language_of(accepted: str) -> str:
@@ -60,8 +57,8 @@ class File:
 
     def __init__(self, name: str, body: bytes) -> None:
         self.body = body
-        self.packed = gzip.compress(body, mtime=0)
-        self.etag = f'"{hashlib.sha256(body).hexdigest()[:20]}"'
+        self.packed: bytes | None = gzip.compress(body, mtime=0)
+        self.etag = etag_of(body)
         self.content_type = _TYPES["." + name.rpartition(".")[2]]
 
 
@@ -71,16 +68,15 @@ def files() -> dict[str, File]:
     return {each.name: File(each.name, each.read_bytes()) for each in folder.iterdir()}
 
 
-def _given(
-    request: web.Request, body: bytes, packed: bytes | None, etag: str, content_type: str
-) -> web.Response:
-    """Bytes, or that they haven't changed since the browser got them."""
-    headers = {**SAFE, "ETag": etag, "Cache-Control": "no-cache", "Vary": "Accept-Encoding"}
+def _given(request: web.Request, what: File | Snapshot, content_type: str) -> web.Response:
+    """A body, or that it hasn't changed since the browser got it."""
+    headers = {**SAFE, "ETag": what.etag, "Cache-Control": "no-cache", "Vary": "Accept-Encoding"}
     known = request.headers.get("If-None-Match", "")
-    if etag in [each.strip().removeprefix("W/") for each in known.split(",")]:
+    if what.etag in [each.strip().removeprefix("W/") for each in known.split(",")]:
         return web.Response(status=304, headers=headers)
-    if packed is not None and "gzip" in request.headers.get("Accept-Encoding", ""):
-        body, headers["Content-Encoding"] = packed, "gzip"
+    body = what.body
+    if what.packed is not None and "gzip" in request.headers.get("Accept-Encoding", ""):
+        body, headers["Content-Encoding"] = what.packed, "gzip"
     return web.Response(body=body, content_type=content_type, charset="utf-8", headers=headers)
 
 
@@ -100,7 +96,7 @@ def add_page(app: web.Application, snapshots: Snapshots, index: Handler) -> None
             response = await index(request)
         else:
             page = pages[language_of(request.headers.get("Accept-Language", ""))]
-            response = _given(request, page.body, page.packed, page.etag, page.content_type)
+            response = _given(request, page, page.content_type)
         response.headers["Vary"] = "Accept, Accept-Encoding, Accept-Language"
         return response
 
@@ -108,17 +104,11 @@ def add_page(app: web.Application, snapshots: Snapshots, index: Handler) -> None
         file = known.get(request.match_info["name"])
         if file is None:
             raise web.HTTPNotFound
-        return _given(request, file.body, file.packed, file.etag, file.content_type)
-
-    last: dict[str, bytes] = {}
+        return _given(request, file, file.content_type)
 
     async def snapshot(request: web.Request) -> web.StreamResponse:
         made = snapshots.of(request.query.get("window", ""))
-        if made.etag not in last:
-            last.clear()
-            last[made.etag] = gzip.compress(made.body, 1, mtime=0)
-        packed = last[made.etag] if len(made.body) > _SMALL else None
-        return _given(request, made.body, packed, made.etag, "application/json")
+        return _given(request, made, "application/json")
 
     app.router.add_get("/", root)
     app.router.add_get("/page/{name}", static)

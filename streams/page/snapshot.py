@@ -6,10 +6,12 @@ by all who ask soon after; making them takes a tenth of the process's time, or h
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import msgspec
@@ -32,6 +34,8 @@ _SHARE, _MOST_S = 10, 2.5
 _SLOW_S = 5.0
 """Goals and top lists are made anew at most this often: they look at many panes."""
 _TOP = 6
+_SMALL = 1_000
+"""Bytes that aren't worth compressing."""
 
 INSTEAD: dict[str, tuple[str, ...]] = {
     "5m": ("hour", "day"),
@@ -59,7 +63,21 @@ class Snapshot:
     """JSON, and what it is recognised by."""
 
     body: bytes
-    etag: str
+
+    @cached_property
+    def etag(self) -> str:
+        """Another one for another body."""
+        return etag_of(self.body)
+
+    @cached_property
+    def packed(self) -> bytes | None:
+        """With gzip, made for whoever asks first; None: it isn't worth it."""
+        return gzip.compress(self.body, 1, mtime=0) if len(self.body) > _SMALL else None
+
+
+def etag_of(body: bytes) -> str:
+    """What HTTP recognises a body by."""
+    return f'"{hashlib.sha256(body).hexdigest()[:20]}"'
 
 
 class Snapshots:
@@ -86,8 +104,7 @@ class Snapshots:
         began_s = self._clock()
         if kept is not None and began_s < kept[0]:
             return kept[1]
-        body = msgspec.json.encode(self._told(window))
-        made = Snapshot(body, f'"{hashlib.sha256(body).hexdigest()[:20]}"')
+        made = Snapshot(msgspec.json.encode(self._told(window)))
         ended_s = self._clock()
         until_s = ended_s + min(_MOST_S, max(_LEAST_S, _SHARE * (ended_s - began_s)))
         self._made[window] = until_s, made
@@ -143,9 +160,8 @@ class Snapshots:
 
     def _kpis(self, window: str, judged: list[Verdict]) -> list[dict[str, Any]]:
         settings = self._whole.settings
-        shown = [(kpi, _nearest(kpi, window)) for kpi in settings.catalogue.values()]
-        buckets = [(kpi, found) for kpi, _ in shown if (found := buckets_of(kpi, window))]
-        histories = self._histories.of(buckets)
+        shown = [(kpi, buckets_of(kpi, window)) for kpi in settings.catalogue.values()]
+        histories = self._histories.of((kpi, buckets) for kpi, buckets in shown if buckets)
         goals = {goal.kpi.id: goal for goal in reversed(settings.goals)}
         by_kpi: dict[str, list[Verdict]] = {}
         for verdict in judged:
@@ -153,13 +169,13 @@ class Snapshots:
         return [
             {
                 **_of_catalogue(kpi),
-                **self._value(kpi, its_window),
-                **_of_history(buckets_of(kpi, window), histories.get(kpi.id)),
+                **self._value(kpi, _nearest(kpi, window)),
+                **_of_history(buckets, histories.get(kpi.id)),
                 "state": worst(by_kpi.get(kpi.id, ())),
                 "thresholds": [told_of(each, kpi) for each in by_kpi.get(kpi.id, ())],
                 "goal": _named(goals.get(kpi.id)),
             }
-            for kpi, its_window in shown
+            for kpi, buckets in shown
         ]
 
     def _value(self, kpi: Kpi, window: str) -> dict[str, Any]:
