@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from kpi_windows.engine import Shard
-from kpi_windows.events import TOPICS
 from streams.follower import Whole
 from streams.offline import CHUNK, Line, Report, by_topic, end, ingest
 from streams.settings import Settings
@@ -52,15 +51,11 @@ class History:
         if cut is None:
             return
         self.whole.take(0, cut.panes, cut.checkpoint, live=False)
-        for letter in cut.dead_letters:
-            self.report.bury(letter.offset, letter.outcome, letter.reason)
+        self.report.bury_all(cut.dead_letters)
 
     def finish(self) -> Report:
         """What became of the lines."""
-        told = [told for topic, told in self._shard.counts().items() if topic in TOPICS]
-        duplicates = sum(outcomes["duplicate"] for outcomes in told)
-        if duplicates:
-            self.report.outcomes["duplicate"] = duplicates
+        self.report.add_duplicates(self._shard)
         return self.report
 
 

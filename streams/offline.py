@@ -10,7 +10,7 @@ import gzip
 import heapq
 import sys
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -73,6 +73,18 @@ class Report:
             number, line = divmod(offset, FILE)
             self.letters.append(f"{self.files[number]}:{line}: {outcome}: {reason}")
 
+    def bury_all(self, letters: Iterable[DeadLetter]) -> None:
+        """Those of a cut."""
+        for letter in letters:
+            self.bury(letter.offset, letter.outcome, letter.reason)
+
+    def add_duplicates(self, shard: Shard) -> None:
+        """At the end: which events were duplicates is known, where each stood isn't."""
+        told = [outcomes for topic, outcomes in shard.counts().items() if topic in TOPICS]
+        duplicates = sum(outcomes["duplicate"] for outcomes in told)
+        if duplicates:
+            self.outcomes["duplicate"] += duplicates
+
     def words(self) -> str:
         """All of it, in a few lines."""
         lost = ", ".join(f"{count:,} {name}" for name, count in sorted(self.outcomes.items()))
@@ -81,7 +93,7 @@ class Report:
 
 
 def compute(
-    files: Sequence[str | Path], definitions: Definitions, names: dict[str, str] | None = None
+    files: Sequence[str | Path], definitions: Definitions, names: Mapping[str, str] | None = None
 ) -> tuple[View, Report]:
     """The view of all events in the files; `-` is standard input, `.gz` is unpacked.
 
@@ -89,7 +101,7 @@ def compute(
     they differ.  At the end time has come to the latest event.
     """
     report = Report(files=tuple("standard input" if str(f) == "-" else str(f) for f in files))
-    known = {name: topic for topic, name in (names or {}).items()} | {t: t for t in TOPICS}
+    known = topics_by_name(names)
     view = View(definitions)
     shard = Shard(definitions, 0, 1)
     read_twice = all(Path(file).is_file() for file in files)  # not so a pipe
@@ -106,10 +118,13 @@ def compute(
         _cut(shard, view, report)
     end(shard, latest_ms)
     _cut(shard, view, report)
-    for outcomes in (c for t, c in shard.counts().items() if t in TOPICS):
-        if outcomes.get("duplicate"):
-            report.outcomes["duplicate"] += outcomes["duplicate"]
+    report.add_duplicates(shard)
     return view, report
+
+
+def topics_by_name(names: Mapping[str, str] | None) -> dict[str, str]:
+    """Our own names of topics and Kafka's, where they differ, -> ours; `names` has the latter."""
+    return {name: topic for topic, name in (names or {}).items()} | {t: t for t in TOPICS}
 
 
 def ingest(shard: Shard, topic: str, lines: list[Line], report: Report) -> None:
@@ -141,9 +156,7 @@ def _cut(shard: Shard, view: View, report: Report) -> None:
     if cut is None:
         return
     view.apply(0, cut.panes, cut.checkpoint)
-    letter: DeadLetter
-    for letter in cut.dead_letters:
-        report.bury(letter.offset, letter.outcome, letter.reason)
+    report.bury_all(cut.dead_letters)
 
 
 def _no_topic(topic: str) -> str:

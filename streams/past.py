@@ -7,7 +7,7 @@ some memory.  It must not know what becomes of the lines.
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,7 +18,7 @@ from kpi_windows.definitions import Definitions
 from kpi_windows.events import TOPICS
 from streams.intake.sorting import Sorter
 from streams.intake.sources import BROKEN, Source, SourceError, raw_lines
-from streams.offline import FILE, Line, place_of
+from streams.offline import FILE, Line, place_of, topics_by_name
 from streams.progress import Progress
 
 _EVERY = 5_000
@@ -85,7 +85,7 @@ class Log:
 def survey(
     files: Sequence[Path],
     definitions: Definitions,
-    names: dict[str, str] | None = None,
+    names: Mapping[str, str] | None = None,
     *,
     progress: bool = True,
 ) -> Log:
@@ -93,8 +93,7 @@ def survey(
 
     Raises SourceError.
     """
-    known = {name: topic for topic, name in (names or {}).items()} | {t: t for t in TOPICS}
-    log = Log(tuple(files), known)
+    log = Log(tuple(files), topics_by_name(names))
     heard_ms: dict[str, int] = {}
     for number, file in enumerate(files):
         before_ms = 0
