@@ -152,9 +152,7 @@ class Backtest:
         self._looked: dict[str, tuple[object, Value | None]] = {}
         self._now: dict[str, float | None] = {}
         self._worst: dict[str, tuple[float, int]] = {}
-        self.tested = {
-            each.name: Trial(each, catalogue[each.kpi]) for each in thresholds
-        }  # fmt: skip
+        self.tested = {each.name: Trial(each, catalogue[each.kpi]) for each in thresholds}
 
     def judge(self, view: View, at_ms: int) -> None:
         """The next minute, of a view whose watermark has come to it."""

@@ -95,7 +95,7 @@ def why_answer(view: View, question: Question, catalogue: Catalogue = CATALOGUE)
     )  # fmt: skip
     if told is None:
         raise QuestionError(NOTHING)
-    return _why(told, kpi.reading(question.definition).unit.value or "count", view)
+    return _why(told, reading.unit.value or "count", view)
 
 
 def _why(told: Why, unit: str, view: View) -> Answer:

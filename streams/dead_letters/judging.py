@@ -33,7 +33,7 @@ class Ready(NamedTuple):
 
 
 class Unfit(NamedTuple):
-    """Why an event would not count: its `kind` is `rejected`, `late`, `future` or `off`."""
+    """Why nothing is sent: its `kind` is `unmended`, `rejected`, `late`, `future` or `off`."""
 
     kind: str
     reason: str

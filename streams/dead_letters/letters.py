@@ -72,7 +72,7 @@ class Wanted:
     """Which letters are meant."""
 
     topics: tuple[str, ...] = ()
-    """None: all."""
+    """Of these; none named: of all."""
     reason: str = ""
     """A part of outcome and reason, as `groups` or `list` show them; case doesn't matter."""
     since_ms: int = 0

@@ -47,9 +47,9 @@ def text_rule(charset: str | None, replace: Sequence[tuple[str, str]]) -> tuple[
         return ()
     if charset:
         try:
-            _check_charset(charset, "--charset")
+            _charset(charset)
         except ValueError as error:
-            raise MappingError(str(error)) from None
+            raise MappingError(f"--charset: {error}") from None
     return (Rule(charset=charset or "", replace=tuple(replace)),)
 
 
@@ -87,13 +87,13 @@ def _topic(told: Any) -> str:
     return _text(told)
 
 
-def _check_charset(told: Any, where: str = "") -> str:
+def _charset(told: Any) -> str:
+    name = _text(told)
     try:
-        _ = "".encode(_text(told))
+        _ = "".encode(name)
     except LookupError:
-        prefix = f"{where}: " if where else ""
-        raise ValueError(f"{prefix}there is no character set {told!r}") from None
-    return _text(told)
+        raise ValueError(f"there is no character set {name!r}") from None
+    return name
 
 
 def _list(told: Any) -> tuple[str, ...]:
@@ -138,18 +138,19 @@ def _factor(told: Any) -> Decimal:
 
 
 def _zone_name(told: Any) -> str:
+    name = _text(told)
     try:
-        ZoneInfo(_text(told))
+        ZoneInfo(name)
     except (KeyError, ValueError, OSError):
-        raise ValueError(f"there is no time zone {told!r}") from None
-    return _text(told)
+        raise ValueError(f"there is no time zone {name!r}") from None
+    return name
 
 
 _READ: dict[str, Callable[[Any], Any]] = {
     "topic": lambda told: tuple(_topic(each) for each in _list(told)),
     "reason": _text,
     "where": _flat,
-    "charset": _check_charset,
+    "charset": _charset,
     "replace": _pairs,
     "rename": _each(_text),
     "map": _maps,

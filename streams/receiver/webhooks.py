@@ -26,9 +26,6 @@ from streams.receiver.service import Service
 
 log = logging.getLogger(__name__)
 
-Place = tuple[int, bytes]
-"""An event, and its place among those of its payload."""
-
 
 async def receive(
     service: Service, adapters: Mapping[str, Adapter], request: web.Request
@@ -88,7 +85,7 @@ def _adapted(
 
 async def _take(service: Service, adapted: Adapted) -> tuple[list[Answer], list[str]]:
     """The answers in the payload's order, and why the events of some topics aren't wanted."""
-    by_topic: dict[str, list[Place]] = {}
+    by_topic: dict[str, list[tuple[int, bytes]]] = {}  # place in the payload, and event
     for place, (topic, event) in enumerate(adapted.events):
         by_topic.setdefault(topic, []).append((place, msgspec.json.encode(event)))
     wanted = {topic: of for topic, of in by_topic.items() if topic in service.topics}
