@@ -18,6 +18,7 @@ from prometheus_client.core import (
 )
 from prometheus_client.registry import Collector
 
+from kpi_windows.engine import FORWARDED
 from streams import metrics
 from streams.follower import DELAY_BOUNDS_S, Whole
 from streams.metrics import Series
@@ -82,7 +83,7 @@ def _outcomes(whole: Whole) -> Iterator[Metric]:
     )
     facts: dict[str, int] = {}
     for seen in whole.seen.values():
-        for what, count in seen.checkpoint.counts.get("forwarded", {}).items():
+        for what, count in seen.checkpoint.counts.get(FORWARDED, {}).items():
             facts[what] = facts.get(what, 0) + count
     yield family(metrics.FORWARDED, (((what,), n) for what, n in facts.items()))
     left = facts.get("sent", 0) + facts.get("misrouted", 0)

@@ -17,6 +17,7 @@ from aiokafka import TopicPartition
 from aiokafka.errors import KafkaError
 
 from kpi_windows.codec import Checkpoint, unpack_checkpoint
+from kpi_windows.engine import FORWARDED
 from kpi_windows.view import View
 from streams.changelog import follow, reader
 from streams.reach import refusal
@@ -71,7 +72,7 @@ def events_in(checkpoint: Checkpoint) -> int:
     return sum(
         count
         for topic, outcomes in checkpoint.counts.items()
-        if topic != "forwarded"
+        if topic != FORWARDED
         for outcome, count in outcomes.items()
         if outcome != "in"
     )

@@ -51,7 +51,7 @@ def _named(topic: str, value: bytes | None, event_id: str) -> bytes | None:
     (event,) = decode(topic, [value])
     if value is None or isinstance(event, Rejected) or event.event_id is not None:
         return value
-    return with_id(value.rstrip(), event_id)
+    return with_id(value, event_id)
 
 
 ALL = Span()

@@ -73,7 +73,7 @@ class Judge:
             return unfit
         given_id = letter.id if event.event_id is None else None
         if given_id is not None:
-            value = with_id(value.rstrip(), given_id)
+            value = with_id(value, given_id)
         return Ready(topic, partition, key, value, at_ms, given_id)
 
     def _untimely(self, topic: str, partition: int, at_ms: int) -> Unfit | None:

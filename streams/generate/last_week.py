@@ -18,8 +18,6 @@ HALF, DOUBLE = 0.5, 2.0
 _WINDOW = "1h"
 _FEW = 20
 """Fewer things than this say nothing."""
-_VOLUME = "transactions"
-"""What sums of money are about."""
 
 
 def compared(kpis: Iterable[Kpi], with_threshold: frozenset[str]) -> list[Kpi]:

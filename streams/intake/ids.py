@@ -13,8 +13,10 @@ import msgspec
 def with_id(value: bytes, event_id: str) -> bytes:
     """The same object with one more field; of two equal names in an object the last one counts.
 
-    >>> with_id(b'{"type": "page_viewed"}', "a.jsonl:1")
+    Blanks after it are left out.
+
+    >>> with_id(b'{"type": "page_viewed"}\\n', "a.jsonl:1")
     b'{"type": "page_viewed","event_id":"a.jsonl:1"}'
     """
     encoded: Any = msgspec.json.encode(event_id)
-    return bytes(value[:-1] + b',"event_id":' + encoded + b"}")
+    return bytes(value.rstrip()[:-1] + b',"event_id":' + encoded + b"}")

@@ -37,6 +37,7 @@ class Service:
         now_s: Callable[[], float] = time.monotonic,
     ) -> None:
         told = settings.intake
+        self.now_ms = now_ms
         self.settings = settings
         self.topics = settings.topics
         """Kafka's name of each topic that the shop uses."""

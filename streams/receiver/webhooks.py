@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -68,7 +67,7 @@ def _adapted(
 ) -> Adapted:
     section: Any = getattr(service.settings, adapter.name)
     try:
-        adapter.verify(payload, headers, section, time.time_ns() // 1_000_000)
+        adapter.verify(payload, headers, section, service.now_ms())
     except ForgedError as error:
         log.warning("webhook of %s: not let in: %s", adapter.name, error)
         raise RefusedRequest(

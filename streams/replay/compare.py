@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from kpi_windows.definitions import DAY_MS, Definitions
+from kpi_windows.engine import FORWARDED
 from kpi_windows.kpi import Kpi
 from kpi_windows.kpis import Catalogue
 from kpi_windows.laws import laws_of
@@ -81,7 +82,7 @@ def behind(left: Side, right: Side) -> int:
     apart = 0
     for partition in left.positions.keys() | right.positions.keys():
         one, other = left.positions.get(partition, {}), right.positions.get(partition, {})
-        for topic in (one.keys() | other.keys()) - {"forwarded"}:
+        for topic in (one.keys() | other.keys()) - {FORWARDED}:
             apart += abs(one.get(topic, 0) - other.get(topic, 0))
     return apart
 

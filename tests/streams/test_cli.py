@@ -15,6 +15,7 @@ from kpi_windows.catalogue import CATALOGUE
 from streams.cli import main
 from streams.cli.base import COMMANDS
 from streams.explain import in_words
+from tests.kafka.broker import free_ports
 from tests.streams.visible import NOON_MS, page, served, small_shop, whole_of, write_lines
 
 SHOWN = [name for name, does in COMMANDS.items() if does]
@@ -27,12 +28,6 @@ def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def kpi(*args: str | Path, stdin: bytes | None = None) -> Result:
     return CliRunner().invoke(main, [str(arg) for arg in args], input=stdin)
-
-
-def free_port() -> int:
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return int(one.getsockname()[1])
 
 
 @pytest.mark.parametrize("name", [*SHOWN, "reference", "version"])
@@ -83,7 +78,7 @@ def test_called_wrongly_it_says_how_and_exits_with_2(args: list[str], words: str
 
 
 def test_what_fails_exits_with_1_and_says_what_to_do(tmp_path: Path) -> None:
-    nobody = f"127.0.0.1:{free_port()}"
+    nobody = f"127.0.0.1:{free_ports(1)[0]}"
     (tmp_path / "e.jsonl").write_text(json.dumps(page("a", NOON_MS)) + "\n")
     for args, words in (
         (["query", "visits", "--url", f"http://{nobody}"], "no exporter answers at http://127"),
@@ -269,8 +264,8 @@ def test_debug_shows_where_an_error_came_from(monkeypatch: pytest.MonkeyPatch) -
 
 def test_doctor_without_a_broker_says_what_to_do() -> None:
     told = kpi(
-        "doctor", "--bootstrap-servers", f"127.0.0.1:{free_port()}", "--url",
-        f"http://127.0.0.1:{free_port()}",
+        "doctor", "--bootstrap-servers", f"127.0.0.1:{free_ports(1)[0]}", "--url",
+        f"http://127.0.0.1:{free_ports(1)[0]}",
     )  # fmt: skip
     assert told.exit_code == 1
     assert "No Kafka broker answers" in told.output

@@ -5,7 +5,6 @@ from __future__ import annotations
 import http.server
 import json
 import shutil
-import socket
 import subprocess
 import threading
 import time
@@ -21,6 +20,7 @@ import pytest
 import yaml
 
 from streams.generate.processor_alerts import EXPORTER, WORKER
+from tests.kafka.broker import free_ports
 
 T = TypeVar("T")
 PATIENCE_S = 150.0
@@ -30,13 +30,6 @@ with_both = pytest.mark.skipif(
     not (PROMETHEUS and ALERTMANAGER),
     reason="Prometheus or Alertmanager is missing (Debian: prometheus, prometheus-alertmanager)",
 )
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def until(found: Callable[[], T | None], what: str, patience_s: float = PATIENCE_S) -> T:
@@ -87,7 +80,7 @@ def prometheus(
     """Scrapes an exporter and a worker (`host:port`); its own address."""
     file = folder / "prometheus/prometheus.yml"
     told = yaml.safe_load(file.read_text("utf-8"))
-    port = free_port()
+    port = free_ports(1)[0]
     targets = {EXPORTER: exporter, WORKER: worker}
     for job in told["scrape_configs"]:
         target = targets.get(job["job_name"], f"127.0.0.1:{port}")
@@ -114,7 +107,7 @@ def alertmanager(folder: Path) -> Iterator[str]:
     told = yaml.safe_load(file.read_text("utf-8"))
     told["route"] |= {"group_wait": "0s", "group_interval": "1s"}
     file.write_text(yaml.safe_dump(told), encoding="utf-8")
-    where = f"127.0.0.1:{free_port()}"
+    where = f"127.0.0.1:{free_ports(1)[0]}"
     command = [str(ALERTMANAGER), f"--config.file={file}", f"--storage.path={folder / 'am'}"]
     command += [f"--web.listen-address={where}", "--cluster.listen-address="]
     with _running(command, folder / "alertmanager.log"):
@@ -125,7 +118,7 @@ def alertmanager(folder: Path) -> Iterator[str]:
 @contextmanager
 def serving(data: Path, config: Path) -> Iterator[str]:
     """Prometheus on a folder of blocks, whatever their age; its own address."""
-    port = free_port()
+    port = free_ports(1)[0]
     command = [str(PROMETHEUS), f"--config.file={config}", f"--storage.tsdb.path={data}"]
     command += ["--storage.tsdb.retention.time=100y", f"--web.listen-address=127.0.0.1:{port}"]
     with _running(command, config.with_suffix(".log")):
