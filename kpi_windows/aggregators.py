@@ -6,7 +6,7 @@ count (Histogram; a bucket is an int or a text), or a `Distinct`.  It must not k
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from enum import IntEnum
 from typing import Any
 
@@ -104,3 +104,24 @@ def unpack(packed: bytes) -> Cell:
         elif amount.__class__ is str:
             cell[slot] = int(amount)
     return cell
+
+
+_PACKED: tuple[tuple[type, ...], ...] = ((int, str), (dict,), (bytes,))
+"""By kind: what it is when it is packed."""
+
+
+def check_packed(packed: bytes, kinds: Sequence[Kind]) -> None:
+    """Raises ValueError for bytes that can't be a cell of these kinds.
+
+    >>> check_packed(pack([5]), (Kind.SUM, Kind.SUM))
+    Traceback (most recent call last):
+    ...
+    ValueError: 1 amounts instead of 2
+    """
+    cell = _decode(packed)
+    if cell.__class__ is not list or len(cell) != len(kinds):
+        found = len(cell) if cell.__class__ is list else "no"
+        raise ValueError(f"{found} amounts instead of {len(kinds)}")
+    for amount, kind in zip(cell, kinds, strict=True):
+        if amount.__class__ not in _PACKED[kind]:
+            raise ValueError(f"an amount of another kind than {kind.name.lower()}")

@@ -63,10 +63,19 @@ class Checkpoint(msgspec.Struct, kw_only=True):
     """By topic: how many events had which outcome (`accepted`, `duplicate`, `late`, …), ever."""
     since_ms: dict[str, int] = {}
     """By fact: the watermark from which on it has been kept, when that is not from the start."""
+    partitions: int = 0
+    """How many there are: they say where a key lives.  0: an earlier version didn't tell."""
+    kept: dict[str, int] = {}
+    """How many journeys of each kind, and cells, the changelogs hold; empty: it wasn't told."""
+
+
+class _Format(msgspec.Struct):
+    format: int
 
 
 _encode_checkpoint = msgspec.msgpack.Encoder().encode
 _decode_checkpoint = msgspec.msgpack.Decoder(Checkpoint).decode
+_decode_format = msgspec.msgpack.Decoder(_Format).decode
 
 
 def pack_checkpoint(checkpoint: Checkpoint) -> bytes:
@@ -75,5 +84,14 @@ def pack_checkpoint(checkpoint: Checkpoint) -> bytes:
 
 
 def unpack_checkpoint(packed: bytes) -> Checkpoint:
-    """The reverse of `pack_checkpoint`."""
-    return _decode_checkpoint(packed)
+    """The reverse of `pack_checkpoint`; of another format only the format may be told.
+
+    Raises DecodeError for what is no checkpoint.
+    """
+    try:
+        return _decode_checkpoint(packed)
+    except msgspec.DecodeError:
+        told = _decode_format(packed)
+        if told.format == FORMAT:
+            raise
+        return Checkpoint(format=told.format)

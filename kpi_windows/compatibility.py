@@ -1,11 +1,11 @@
-"""Whether kept state means today what it meant when it was written.
+"""Whether kept state means today what it meant when it was written, and is all there.
 
 It must not know what the state holds.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from kpi_windows.codec import FORMAT, Checkpoint
 from kpi_windows.definitions import Definitions
@@ -15,7 +15,13 @@ class DefinitionsChanged(Exception):  # noqa: N818  # it says what happened, as 
     """The state was made under other definitions; only a replay can go on from here."""
 
 
-def refuse_changed(checkpoint: Checkpoint, definitions: Definitions, partition: int) -> None:
+class StateDamagedError(Exception):
+    """The state isn't what was written; it can only be made anew."""
+
+
+def refuse_changed(
+    checkpoint: Checkpoint, definitions: Definitions, partition: int, partitions: int
+) -> None:
     """Raises DefinitionsChanged when the state means something else than it would today."""
     if checkpoint.format != FORMAT:
         raise DefinitionsChanged(
@@ -27,6 +33,26 @@ def refuse_changed(checkpoint: Checkpoint, definitions: Definitions, partition: 
         raise DefinitionsChanged(
             f"the state of partition {partition} was made under other definitions (zone, "
             "currency, gaps, targets …): restore those, or start a new app id and replay"
+        )
+    if checkpoint.partitions not in (0, partitions):
+        raise DefinitionsChanged(
+            f"the state of partition {partition} was made with {checkpoint.partitions} partitions, "
+            f"now there are {partitions}, and keys would live elsewhere: set `partitions` back, or "
+            "start a new app id and replay"
+        )
+
+
+def refuse_incomplete(told: Mapping[str, int], found: Mapping[str, int], partition: int) -> None:
+    """Raises StateDamagedError when there is less, or more, of a kind than its checkpoint tells."""
+    wrong = [
+        f"{found[kind]:,} {kind} of {count:,}"
+        for kind, count in told.items()
+        if found.get(kind, count) != count
+    ]
+    if wrong:
+        raise StateDamagedError(
+            f"partition {partition} has {', '.join(wrong)}: a changelog was deleted and made anew "
+            "while a worker ran, or records in it were deleted or added"
         )
 
 

@@ -16,7 +16,7 @@ from typing import Any
 from kpi_windows import measuring, routes
 from kpi_windows.arrivals import ACCEPTED, LATE, TOPIC_OF, Arrivals
 from kpi_windows.codec import CHECKPOINT, Checkpoint, pack_checkpoint, unpack_checkpoint
-from kpi_windows.compatibility import refuse_changed, since_ms
+from kpi_windows.compatibility import refuse_changed, refuse_incomplete, since_ms
 from kpi_windows.decoding import AT_ONCE, Rejected, decode
 from kpi_windows.definitions import HOUR_MS, MINUTE_MS, Definitions
 from kpi_windows.events import TOPICS, Clock, Event, PageViewed, to_ms
@@ -78,6 +78,7 @@ class Shard:
         }
         self._counts[FORWARDED] = self._forwarding.counts
         self._newest_arrival_ms = 0
+        self._told: dict[str, int] = {}  # by the last checkpoint: how much is kept
         self._sequence = 0
         self._since_ms = dict.fromkeys(facts, 0)
         self._changed = False
@@ -103,7 +104,11 @@ class Shard:
     # ------------------------------------------------------------------ restore
 
     def load(self, table: str, key: bytes, value: bytes | None) -> None:
-        """Takes one record of a changelog ("state" or "panes"); the last of a key counts."""
+        """Takes one record of a changelog ("state" or "panes"); the last of a key counts.
+
+        Raises DefinitionsChanged when the state means something else than it would today, and
+        LookupError, TypeError or ValueError for what can't be a record of ours.
+        """
         if key == CHECKPOINT:
             if value is not None and table == "state":
                 self._load_checkpoint(unpack_checkpoint(value))
@@ -115,13 +120,16 @@ class Shard:
     def loaded(self) -> None:
         """The changelogs were read to their end.
 
-        Raises DefinitionsChanged when the state means something else than it would today.
+        Raises StateDamagedError when they don't hold what their checkpoint tells.
         """
         for table in self._tables.values():
             table.loaded()
+        refuse_incomplete(self._told, self.sizes(), self.partition)
 
     def _load_checkpoint(self, checkpoint: Checkpoint) -> None:
-        refuse_changed(checkpoint, self._definitions, self.partition)
+        partitions = self._forwarding.partitions
+        refuse_changed(checkpoint, self._definitions, self.partition, partitions)
+        self._told = checkpoint.kept
         self._sequence = checkpoint.sequence
         self.positions = dict(checkpoint.positions)
         self._watermark.heard_ms = dict(checkpoint.heard_ms)
@@ -384,6 +392,8 @@ class Shard:
             newest_arrival_ms=self._newest_arrival_ms,
             counts=self._counts,
             since_ms=self._since_ms,
+            partitions=self._forwarding.partitions,
+            kept=self.sizes(),
         )
         dead, self._dead = self._dead, []
         packed = pack_checkpoint(checkpoint)

@@ -40,14 +40,14 @@ class Forwarding:
         self.passed_ms: dict[int, int] = {}
         """How old, less lateness, what they pass on may be: the least that they had heard."""
         self.counts = {"sent": 0, "applied": 0, "misrouted": 0, "arrived": 0}
-        self._partitions = partitions
+        self.partitions = partitions
         self._others = [other for other in range(partitions) if other != partition]
         self._told_ms = (-1, -1)
         self._out: list[Forward] = []
 
     def home_of(self, key: str) -> int:
         """The partition where the key lives."""
-        return partition_of(key.encode(), self._partitions)
+        return partition_of(key.encode(), self.partitions)
 
     def is_here(self, key: str) -> bool:
         """True when the key lives in this partition."""

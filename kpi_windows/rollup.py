@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import defaultdict
 from heapq import nsmallest
 
-from kpi_windows.aggregators import Cell, copy, is_empty, merge, pack, unpack
+from kpi_windows.aggregators import Cell, check_packed, copy, is_empty, merge, pack, unpack
 from kpi_windows.codec import BEFORE, pane_key, parse_pane_key
 from kpi_windows.definitions import Definitions
 from kpi_windows.facts import OVERFLOW, Deltas, Fact
@@ -17,6 +17,8 @@ from kpi_windows.measures import facts_of
 from kpi_windows.windows import Grid
 
 _MINUTE, _HOUR, _DAY = 0, 1, 2
+_LEVELS = (_MINUTE, _HOUR, _DAY, BEFORE)
+_TEXT = {str}
 
 Change = tuple[bytes, bytes | None]
 Labels = tuple[str, ...]
@@ -41,21 +43,32 @@ class Panes:
         self._expired_until_ms = 0
 
     def __len__(self) -> int:
-        return len(self.packed)
+        return len(self.packed) + len(self._unknown)
 
     def load(self, key: bytes, value: bytes | None) -> None:
-        """Restores one cell; None drops it.  That of a measure no longer kept goes at the cut."""
+        """Restores one cell; None drops it.  That of a measure no longer kept goes at the cut.
+
+        Raises ValueError for what can't be a cell.
+        """
         if value is None:
             self.packed.pop(key, None)
             self._unknown.discard(key)
             return
+        try:
+            fact, level, start_ms, labels = parse_pane_key(key, self._facts)
+        except KeyError:
+            self._unknown.add(key)
+            return
         if key not in self.packed:
-            try:
-                fact, level, start_ms, _ = parse_pane_key(key, self._facts)
-            except KeyError:
-                self._unknown.add(key)
-                return
+            is_pane = level in _LEVELS and start_ms.__class__ is int
+            if (
+                not is_pane
+                or len(labels) != len(fact.labels)
+                or not set(map(type, labels)) <= _TEXT
+            ):
+                raise ValueError(f"no key of {fact.name}")
             self._by_pane[(level, start_ms, fact.daily)].add(key)
+        check_packed(value, fact.kinds)
         self.packed[key] = value
 
     def cut(self, deltas: Deltas, watermark_ms: int) -> list[Change]:

@@ -94,11 +94,13 @@ class Table(Generic[S]):
         return journal
 
     def load(self, key: str, value: bytes | None) -> None:
-        """Restores one journal; None drops it."""
+        """Restores one journal; None drops it.  Raises ValueError for what can't be one."""
         if value is None:
             self.packed.pop(key, None)
-        else:
-            self.packed[key] = value
+            return
+        if self.journals.unpack(value[8:]).timer_ms != int.from_bytes(value[:8], "big"):
+            raise ValueError("its timer is told in two ways")
+        self.packed[key] = value
 
     def loaded(self) -> None:
         """Rebuilds the timers after a restore."""

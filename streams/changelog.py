@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from kpi_windows.engine import Record
+from streams.damage import ForeignRecordError
 from streams.fetches import Batch, drain
 from streams.topics import CHECKPOINT
 
@@ -77,11 +78,13 @@ async def read_to_end(
     *,
     patience_s: float = 60,
     trimmed: bool = False,
+    ours: bool = False,
     progress: Callable[[int, int], None] = lambda _done, _total: None,
 ) -> None:
     """Give everything up to the log's end to `load`, in order for each partition.
 
     A log that doesn't begin at offset 0 raises `TruncatedError`, unless it may be `trimmed`.
+    What wasn't written in a transaction raises `ForeignRecordError` where all is `ours`.
     The last stable offset has to reach the log's end, or `OpenEndError` is raised after `patience_s`
     without progress. Cancelling it is safe at any time. `progress` gets how many offsets are done,
     of how many: of what was compacted away, too.
@@ -98,7 +101,7 @@ async def read_to_end(
             raise TruncatedError(f"{tp.topic}-{tp.partition} begins at offset {begin}")
         moved_at = time.monotonic()
         while open_ends := _unread(consumer, tps):
-            batches = await drain(consumer._fetcher, 1.0)
+            batches = await drain(consumer._fetcher, 1.0, foreign=refuse if ours else None)
             for batch in batches:
                 load(batch)
             if batches:
@@ -111,6 +114,14 @@ async def read_to_end(
                 )
     finally:
         await consumer.stop()
+
+
+def refuse(tp: TopicPartition, offset: int) -> None:
+    """Raises ForeignRecordError for a record of a changelog that no commit has written."""
+    raise ForeignRecordError(
+        f"{tp.topic}-{tp.partition}, offset {offset}: somebody else than a worker has written into "
+        "it, outside of any transaction, so the state can't be trusted."
+    )
 
 
 def _unread(consumer: AIOKafkaConsumer, tps: Iterable[TopicPartition]) -> list[TopicPartition]:
@@ -154,7 +165,7 @@ async def follow(
         consumer.assign(tps)
         pending: dict[int, list[Record]] = {tp.partition: [] for tp in tps}
         while True:
-            batches = await drain(consumer._fetcher, 0.5)
+            batches = await drain(consumer._fetcher, 0.5, foreign=refuse)
             if not batches:
                 yield None
             for batch in batches:

@@ -8,9 +8,19 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from functools import partial
+from typing import Any, NamedTuple, TypeAlias
+
+from aiokafka.errors import CorruptRecordException
 
 from kpi_windows.engine import Record
+from streams.topics import RefusedError
+
+Foreign: TypeAlias = Callable[[Any, int], None]
+
+
+class CorruptError(RefusedError):
+    """Bytes of a log that aren't those that were written to it: Kafka's checksum says so."""
 
 
 class Batch(NamedTuple):
@@ -46,8 +56,26 @@ def _record(_tp: Any, raw: Any, _new: Any = tuple.__new__) -> Record:
     return _new(Record, (raw.offset, raw.timestamp, raw.key, raw.value))
 
 
-def take(fetcher: Any, tp: Any) -> Batch | None:
-    """Take what was fetched of `tp` and let the fetcher go on; raises what the fetch met."""
+class _InTransactions:
+    """Passes on what was fetched, and tells of what wasn't written in a transaction."""
+
+    def __init__(self, records: Any, found: Callable[[int], None]) -> None:
+        self._records = records
+        self._found = found
+        self.has_next = records.has_next
+
+    def next_batch(self) -> Any:
+        batch = self._records.next_batch()
+        if not batch.is_transactional:
+            self._found(batch.base_offset)
+        return batch
+
+
+def take(fetcher: Any, tp: Any, foreign: Foreign | None = None) -> Batch | None:
+    """Take what was fetched of `tp` and let the fetcher go on; raises what the fetch met.
+
+    `foreign` is called with where a batch begins that wasn't written in a transaction.
+    """
     fetched = fetcher._records.pop(tp)
     fetcher._notify(fetcher._wait_consume_future)
     if hasattr(fetched, "check_raise"):
@@ -56,14 +84,28 @@ def take(fetcher: Any, tp: Any) -> Batch | None:
     if position is None or not position.has_valid_position:
         return None
     start = position.position
-    fetched._partition_records._consumer_record = _record
-    records = fetched.getall()
+    unread = fetched._partition_records
+    unread._consumer_record = _record
+    if foreign is not None:
+        unread._records = _InTransactions(unread._records, partial(foreign, tp))
+    try:
+        records = fetched.getall()
+    except CorruptRecordException as error:
+        offset = unread.next_fetch_offset
+        raise CorruptError(
+            f"{tp.topic}-{tp.partition} is damaged at offset {offset}: its bytes don't fit their "
+            "checksum. If the topic has replicas, let another one lead the partition and start "
+            "again; it is a disk, memory or network of the broker's (docs/how-to/damage.md)."
+        ) from error
     end = position.position
     return Batch(tp.topic, tp.partition, start, end, records) if end > start else None
 
 
 async def drain(
-    fetcher: Any, timeout_s: float, wanted: Callable[[Any], bool] = lambda _tp: True
+    fetcher: Any,
+    timeout_s: float,
+    wanted: Callable[[Any], bool] = lambda _tp: True,
+    foreign: Foreign | None = None,
 ) -> list[Batch]:
     """All batches that are there, or the first that come within `timeout_s`; else none."""
     deadline = time.monotonic() + timeout_s
@@ -71,7 +113,7 @@ async def drain(
         batches: list[Batch] = []
         if not fetcher._subscriptions.reassignment_in_progress:
             for tp in [tp for tp in fetcher._records if wanted(tp)]:
-                batch = take(fetcher, tp)
+                batch = take(fetcher, tp, foreign)
                 if batch is not None:
                     batches.append(batch)
         left_s = deadline - time.monotonic()

@@ -16,13 +16,13 @@ from typing import Any
 from aiokafka import TopicPartition
 from aiokafka.errors import KafkaError
 
-from kpi_windows.codec import Checkpoint, unpack_checkpoint
+from kpi_windows.codec import FORMAT, Checkpoint, unpack_checkpoint
 from kpi_windows.engine import FORWARDED
 from kpi_windows.view import View
 from streams.changelog import follow, reader
 from streams.reach import refusal
 from streams.settings import Settings
-from streams.topics import Names, no_answer, partitions_of
+from streams.topics import Names, RefusedError, no_answer, partitions_of
 
 log = logging.getLogger(__name__)
 
@@ -157,7 +157,10 @@ class Follower:
         self._topic = Names.of(settings).panes
 
     async def run(self) -> None:
-        """Until cancelled; a broker that is gone is waited for, values stay as they were."""
+        """Until cancelled; a broker that is gone is waited for, values stay as they were.
+
+        Raises RefusedError for a changelog that can't be trusted or read.
+        """
         while True:
             try:
                 await self._follow()
@@ -186,10 +189,22 @@ class Follower:
                 for partition in whole.seen:
                     whole.catch_up(partition)
                 continue
+            self._refuse(cut.partition, unpack_checkpoint(cut.checkpoint))
             live = cut.partition in whole.caught_up
             whole.take(cut.partition, cut.records, cut.checkpoint, live=live)
             if cut.caught_up:
                 whole.catch_up(cut.partition)
+
+    def _refuse(self, partition: int, checkpoint: Checkpoint) -> None:
+        """What can't be added to what was read: other bytes, or a changelog that begins again."""
+        if checkpoint.format != FORMAT:
+            raise RefusedError(
+                f"{self._topic}-{partition} has format {checkpoint.format}, this version reads "
+                f"{FORMAT}: run an exporter of the version that the workers have"
+            )
+        before = self._whole.seen.get(partition)
+        if before is not None and checkpoint.sequence < before.checkpoint.sequence:
+            raise _NotYetError(f"{self._topic}-{partition} was made anew: all is read again")
 
     async def _empty(self) -> list[int]:
         """Partitions in which nothing was ever committed."""

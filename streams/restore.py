@@ -14,11 +14,12 @@ from typing import Any, Protocol
 
 from aiokafka import TopicPartition
 
-from kpi_windows.compatibility import DefinitionsChanged
+from kpi_windows.compatibility import DefinitionsChanged, StateDamagedError
 from kpi_windows.engine import Cut, Record
 from streams import commits
 from streams.changelog import TruncatedError, read_to_end
 from streams.commits import Writer
+from streams.damage import StateLostError, remedy
 from streams.fetches import Batch
 from streams.progress import Progress
 from streams.span import ALL, Span
@@ -121,17 +122,15 @@ def check(
                 f"{where} is committed to {group}, the state holds {position or 0}"
             )
         if position is not None and position < begin:
-            raise RefusedError(
+            raise StateLostError(
                 f"{where}: offsets {position} to {begin - 1} are lost. The log begins at {begin}, "
                 f"but the state has seen it only up to {position}: the topic's retention was "
-                f"shorter than the worker's absence. To go on without them, start over under "
-                f"another app_id."
+                f"shorter than the worker's absence."
             )
         if position is not None and position > end:
-            raise RefusedError(
+            raise StateLostError(
                 f"{where}: offsets {end} to {position - 1} are lost. The log ends at {end}, but "
-                f"the state has seen it up to {position}: the topic was truncated or created "
-                f"anew. Start over under another app_id, or restore the topic."
+                f"the state has seen it up to {position}: the topic was truncated or created anew."
             )
         if group is not None and position is not None and group < position:
             log.warning(
@@ -180,27 +179,38 @@ class Restorer:
             except SupersededError as error:
                 await writer.close()
                 if attempt == _ATTEMPTS:
-                    raise RefusedError(_beheaded(self._names, partition, error)) from error
+                    raise await self._lost(_beheaded(self._names, partition, error)) from error
                 log.info("partition %d: restoring again, %s", partition, error)
+            except StateLostError as error:
+                await writer.close()
+                raise await self._lost(str(error)) from error
             except BaseException:
                 await writer.close()
                 raise
         raise AssertionError
+
+    async def _lost(self, what: str) -> RefusedError:
+        """With what can be done about it."""
+        settings = self._settings
+        told = await remedy(self._ask, self._names, settings.app_id, settings.partitions)
+        return RefusedError(f"{what} {told}")
 
     async def _read(self, partition: int, writer: Writer) -> Held:
         started = time.monotonic()
         shard = self._factory(partition, self._settings.partitions)
         try:
             records, checkpoints = await self._load(partition, shard)
+            if len(set(checkpoints.values())) > 1:
+                raise StateLostError(
+                    f"{self._names.state}-{partition} and {self._names.panes}-{partition} end with "
+                    "different checkpoints: one of them was deleted, truncated or restored from "
+                    "elsewhere."
+                )
             shard.loaded()
         except DefinitionsChanged as error:
             raise RefusedError(str(error)) from error
-        if len(set(checkpoints.values())) > 1:
-            raise RefusedError(
-                f"{self._names.state}-{partition} and {self._names.panes}-{partition} end with "
-                "different checkpoints: one of them was deleted or restored from elsewhere. "
-                "Restore both to the same point, or start over under another app_id."
-            )
+        except StateDamagedError as error:
+            raise StateLostError(f"State is lost: {error}.") from error
         positions = dict(shard.positions)
         start = await self._start(partition, positions)
         if self._span is not ALL:  # whoever goes on without the span begins where it began
@@ -218,28 +228,39 @@ class Restorer:
         tables = {self._names.state: STATE, self._names.panes: PANES}
         checkpoints: dict[str, bytes | None] = dict.fromkeys(tables)
         count = 0
+        unreadable: list[str] = []
 
         def load(batch: Batch) -> None:
             nonlocal count
             count += len(batch.records)
             table = tables[batch.topic]
-            for _, _, key, value in batch.records:
-                if key is not None:
-                    shard.load(table, key, value)
-                    if key == CHECKPOINT:
-                        checkpoints[batch.topic] = value
+            for offset, _, key, value in batch.records:
+                if key == CHECKPOINT:
+                    checkpoints[batch.topic] = value
+                elif unreadable:
+                    continue  # the checkpoint may tell that all is of another format
+                try:
+                    shard.load(table, key, value)  # type: ignore[arg-type]
+                except DefinitionsChanged:
+                    raise
+                except Exception as error:  # noqa: BLE001  whatever it is: it isn't ours
+                    where = f"{batch.topic}-{partition}, offset {offset}"
+                    unreadable.append(f"{where}: it isn't what a worker writes ({error!r}).")
             commits.reached("restoring", partition)
 
         tps = [TopicPartition(topic, partition) for topic in tables]
         servers, what = self._settings.bootstrap_servers, f"restoring partition {partition}"
         try:
             with Progress(what, None, "records", say=log.info, every_s=_TELL_EVERY_S) as told:
-                await read_to_end(servers, self._options, tps, load, progress=told.reached)
+                progress = told.reached
+                await read_to_end(servers, self._options, tps, load, ours=True, progress=progress)
         except TruncatedError as error:
-            raise RefusedError(
-                f"State is lost: {error}, so older records were deleted instead of compacted. "
-                "Set its cleanup.policy to 'compact' and start over under another app_id."
+            raise StateLostError(
+                f"State is lost: {error}, so older records were deleted instead of compacted; a "
+                "changelog's cleanup.policy must be 'compact', and nobody may delete its records."
             ) from error
+        if unreadable:
+            raise StateLostError(unreadable[0])
         return count, checkpoints
 
     async def _start(self, partition: int, positions: Mapping[str, int]) -> dict[str, int]:
@@ -261,7 +282,6 @@ class Restorer:
 
 def _beheaded(names: Names, partition: int, error: SupersededError) -> str:
     return (
-        f"State is lost: {error}. {names.state}-{partition} or {names.panes}-{partition} was "
-        "deleted or truncated after it had been committed. Restore them, or start over under "
-        "another app_id, which reads the inputs from their beginning."
+        f"State is lost: {error}. {names.state}-{partition} and {names.panes}-{partition} were "
+        "deleted or truncated after it had been committed."
     )

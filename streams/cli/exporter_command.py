@@ -6,7 +6,7 @@ import asyncio
 
 import click
 
-from streams.cli.base import config_options, examples
+from streams.cli.base import Failure, config_options, examples
 from streams.settings import Settings
 
 
@@ -28,10 +28,17 @@ def command(settings: Settings) -> None:
     """
     from streams.exporter import run_exporter
     from streams.site import Site
+    from streams.topics import RefusedError
+    from streams.worker import EXIT_REFUSED
 
     def told(site: Site) -> None:
         click.echo(f"page     {site.url}/")
         click.echo(f"metrics  {site.url}/metrics")
         click.echo(f"API      {site.url}/api/v1/status")
 
-    asyncio.run(run_exporter(settings, told))
+    try:
+        asyncio.run(run_exporter(settings, told))
+    except RefusedError as error:
+        refused = Failure(str(error))
+        refused.exit_code = EXIT_REFUSED
+        raise refused from error

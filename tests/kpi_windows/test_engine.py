@@ -17,7 +17,7 @@ import pytest
 
 from kpi_windows.catalogue import CATALOGUE
 from kpi_windows.codec import CHECKPOINT, FORMAT, pack_checkpoint, unpack_checkpoint
-from kpi_windows.compatibility import DefinitionsChanged
+from kpi_windows.compatibility import DefinitionsChanged, StateDamagedError
 from kpi_windows.definitions import HOUR_MS, MINUTE_MS, Definitions, Rate
 from kpi_windows.engine import FORWARDED, OUTCOMES, Cut, Record, Shard
 from kpi_windows.keys import partition_of
@@ -539,6 +539,65 @@ def test_a_checkpoint_of_an_unknown_format_is_refused() -> None:
     later = msgspec.structs.replace(checkpoint, format=FORMAT + 1)
     with pytest.raises(DefinitionsChanged, match=f"has format {FORMAT + 1}"):
         Talk().shard.load("state", CHECKPOINT, pack_checkpoint(later))
+
+
+def test_a_checkpoint_of_a_later_format_is_refused_even_when_it_has_other_fields() -> None:
+    later = msgspec.msgpack.encode({"format": FORMAT + 1, "positions": "elsewhere"})
+    with pytest.raises(DefinitionsChanged, match=f"has format {FORMAT + 1}"):
+        Talk().shard.load("state", CHECKPOINT, later)
+
+
+def test_state_made_with_another_number_of_partitions_is_refused() -> None:
+    talk = Talk()
+    talk.say("clickstream", page(1))
+    checkpoint = talk.cut().checkpoint
+    with pytest.raises(DefinitionsChanged, match="made with 1 partitions, now there are 2"):
+        Shard(talk.definitions, 0, 2).load("state", CHECKPOINT, checkpoint)
+
+
+@pytest.mark.parametrize("table", ["state", "panes"])
+def test_a_state_of_which_something_is_missing_is_refused(table: str) -> None:
+    talk = Talk()
+    talk.say("clickstream", page(1), page(2, "somebody-else"))
+    cut = talk.cut()
+    whole = {"state": cut.state, "panes": cut.panes}
+    with pytest.raises(StateDamagedError, match=r"has \d+ \w+ of \d+: a changelog was deleted"):
+        restored(talk, [cut._replace(**{table: whole[table][1:]})])
+
+
+def test_an_earlier_checkpoint_that_tells_no_counts_is_taken_as_it_is() -> None:
+    talk = Talk()
+    talk.say("clickstream", page(1))
+    cut = talk.cut()
+    told = msgspec.msgpack.decode(cut.checkpoint)
+    del told["kept"], told["partitions"]
+    earlier = cut._replace(checkpoint=msgspec.msgpack.encode(told))
+    assert restored(talk, [earlier]).shard.positions == {"clickstream": 1}
+
+
+@pytest.mark.parametrize(
+    ("table", "change"),
+    [
+        ("state", lambda key, value: (key, value[:-3])),
+        ("state", lambda key, value: (key, b"\0" * 8 + value[8:])),
+        ("state", lambda key, value: (b"~" + key[1:], value)),
+        ("state", lambda _key, value: (b"v\xff", value)),
+        ("state", lambda _key, value: (b"", value)),
+        ("panes", lambda key, value: (key, value[:-1])),
+        ("panes", lambda key, value: (key[:-1], value)),
+        ("panes", lambda _key, value: (b"rubbish", value)),
+        ("panes", lambda key, _value: (key, b"\x90")),
+        ("panes", lambda key, value: (key, value.replace(b"\x01", b"\xc0", 1))),
+    ],
+)
+def test_bytes_that_no_shard_wrote_are_not_taken(table: str, change: Any) -> None:
+    talk = Talk()
+    talk.say("clickstream", page(1), page(2))
+    cut = talk.cut()
+    changes = {"state": cut.state, "panes": cut.panes}[table]
+    (key, value) = next((k, v) for k, v in changes if v is not None and b"\x01" in v)
+    with pytest.raises((LookupError, TypeError, ValueError)):
+        Talk().shard.load(table, *change(key, value))
 
 
 def test_a_topic_that_is_switched_off_holds_no_time_back_and_keeps_its_place() -> None:

@@ -206,7 +206,10 @@ class Exporters:
         self.fault = folder / "fault"
         self.desk = Desk()
         self._folder = folder
-        self._producer = Producer({"bootstrap.servers": kafka.bootstrap})
+        self._producer = Producer(
+            {"bootstrap.servers": kafka.bootstrap, "transactional.id": f"{app_id}-0"}
+        )
+        self._producer.init_transactions(30)
         self.running: dict[str, subprocess.Popen[str]] = {}
         (folder / "shop.toml").write_text(
             f'[shop]\nzone = "Europe/Amsterdam"\n[kafka]\nbootstrap_servers = '
@@ -243,9 +246,10 @@ class Exporters:
         desk = self.desk
         desk.minutes(overdue)
         panes, checkpoint = desk.shop.partitions[0].cut(self.now_ms)
+        self._producer.begin_transaction()
         for key, value in [*panes, (CHECKPOINT, checkpoint)]:
             self._producer.produce(f"{self.settings.app_id}-panes", value, key, partition=0)
-        assert self._producer.flush(30) == 0
+        self._producer.commit_transaction(30)
 
     @property
     def now_ms(self) -> int:

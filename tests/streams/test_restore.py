@@ -212,10 +212,11 @@ def test_changelogs_with_different_checkpoints_are_refused(kafka: KafkaBroker, a
 
     async def use() -> Held:
         await _commit(settings, _cut({"sequence": 1}))
-        producer = AIOKafkaProducer(bootstrap_servers=kafka.bootstrap)
+        producer = AIOKafkaProducer(bootstrap_servers=kafka.bootstrap, transactional_id=app_id)
         await producer.start()
         other = _cut({"sequence": 2}).checkpoint
-        await producer.send_and_wait(f"{app_id}-panes", other, key=b"checkpoint", partition=0)
+        async with producer.transaction():
+            await producer.send_and_wait(f"{app_id}-panes", other, key=b"checkpoint", partition=0)
         await producer.stop()
         return await _restored(settings, {})
 

@@ -1,0 +1,195 @@
+"""State that was deleted, cut off or written into by others is refused in words, never counted on."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+import pytest
+
+from kpi_windows.codec import CHECKPOINT
+from kpi_windows.definitions import Definitions
+from streams.topics import RefusedError
+from tests.chaos.kept import Kept
+from tests.kafka.broker import KafkaBroker
+
+pytestmark = [pytest.mark.kafka]
+
+Damage = Callable[[Kept], Coroutine[Any, Any, None]]
+
+
+@pytest.fixture
+def kept(kafka: KafkaBroker, app_id: str) -> Kept:
+    return Kept(kafka, app_id)
+
+
+def refused(kept: Kept, definitions: Definitions | None = None) -> str:
+    """What a worker that starts now says."""
+    with pytest.raises(RefusedError) as told:
+        asyncio.run(kept.restored(definitions))
+    return str(told.value)
+
+
+def test_what_nobody_damaged_comes_back(kept: Kept) -> None:
+    asyncio.run(kept.write())
+    held = asyncio.run(kept.restored())
+    assert held.positions["clickstream"] > 0
+    assert held.shard.sizes()["visitors"] > 10  # type: ignore[attr-defined]
+
+
+# ---------------------------------------------------------------------------- lost
+
+
+async def _state_made_anew(kept: Kept) -> None:
+    await kept.make_anew(kept.names.state)
+
+
+async def _both_made_anew(kept: Kept) -> None:
+    await kept.make_anew(kept.names.state, kept.names.panes)
+
+
+async def _beginning_deleted(kept: Kept) -> None:
+    await kept.delete_records(kept.names.panes, 100)
+
+
+async def _all_deleted(kept: Kept) -> None:
+    await kept.delete_records(kept.names.state, -1)
+    await kept.delete_records(kept.names.panes, -1)
+
+
+@pytest.mark.parametrize(
+    ("damage", "told"),
+    [
+        (_state_made_anew, r"-state-0 and .*-panes-0 end with different checkpoints"),
+        (_both_made_anew, r"State is lost: .*-0 is committed to \d+, the state holds 0"),
+        (_beginning_deleted, r"State is lost: .*-panes-0 begins at offset 100"),
+        (_all_deleted, r"State is lost: .*-0 begins at offset \d+"),
+    ],
+)
+def test_lost_state_is_refused_and_can_be_made_anew_from_whole_inputs(
+    kept: Kept, damage: Damage, told: str
+) -> None:
+    async def use() -> None:
+        await kept.write()
+        await damage(kept)
+
+    asyncio.run(use())
+    said = refused(kept)
+    assert re.search(told, said)
+    app_id = kept.settings.app_id
+    assert "The inputs still hold everything" in said
+    assert re.search(rf"`kpi replay --app-id {app_id[:-8]}\S+ --from earliest`", said)
+
+
+def test_a_changelog_that_was_made_anew_while_a_worker_went_on_is_found_to_be_incomplete(
+    kept: Kept,
+) -> None:
+    """Its last checkpoint is right, and only what changed since stands before it."""
+    asyncio.run(kept.write(between=lambda: kept.make_anew(kept.names.state)))
+    assert re.search(r"State is lost: partition 0 has \d+ visitors of \d+", refused(kept))
+
+
+def test_without_the_inputs_beginning_it_is_told_what_is_lost(kept: Kept) -> None:
+    async def use() -> None:
+        await kept.write()
+        await kept.delete_records(kept.names.inputs["clickstream"], 5)
+        await _state_made_anew(kept)
+
+    asyncio.run(use())
+    said = refused(kept)
+    assert "inputs no longer hold everything" in said
+    assert f"{kept.names.inputs['clickstream']}-0 begins at offset 5" in said
+
+
+# ---------------------------------------------------------------------------- written into
+
+
+@pytest.mark.parametrize(
+    ("table", "record"),
+    [
+        ("state", (b"hello", b"world")),
+        ("state", (b"vsomebody", None)),
+        ("panes", (CHECKPOINT, b"\x80")),
+    ],
+    ids=["rubbish", "a deletion", "a checkpoint"],
+)
+def test_what_no_worker_wrote_is_refused_by_its_offset(
+    kept: Kept, table: str, record: tuple[bytes, bytes | None]
+) -> None:
+    topic = getattr(kept.names, table)
+    asyncio.run(kept.write())
+    offset = kept.newest(topic)[0]
+    asyncio.run(kept.produce(topic, [record]))
+    said = refused(kept)
+    found = re.search(rf"{topic}-0, offset (\d+): somebody else than a worker has written", said)
+    assert found and int(found[1]) > offset
+    assert "kpi replay" in said
+
+
+def _half(key: bytes, value: bytes) -> tuple[bytes, bytes]:
+    return key, value[: len(value) // 2]
+
+
+def _foreign_kind(_key: bytes, value: bytes) -> tuple[bytes, bytes]:
+    return b"~" + b"somebody", value
+
+
+def _foreign_key(_key: bytes, value: bytes) -> tuple[bytes, bytes]:
+    return b"\xff\xff", value
+
+
+def _other_shape(key: bytes, _value: bytes) -> tuple[bytes, bytes]:
+    return key, b"\x91\xa3abc"
+
+
+@pytest.mark.parametrize(
+    ("table", "poison"),
+    [("state", _half), ("state", _foreign_kind), ("panes", _foreign_key), ("panes", _other_shape)],
+)
+def test_bytes_that_are_not_ours_are_refused_even_from_a_transaction(
+    kept: Kept, table: str, poison: Callable[[bytes, bytes], tuple[bytes, bytes]]
+) -> None:
+    topic = getattr(kept.names, table)
+    asyncio.run(kept.write())
+    offset, key, value = kept.newest(topic)
+    app_id = kept.settings.app_id
+    asyncio.run(kept.produce(topic, [poison(key, value)], f"{app_id}-other"))
+    found = re.search(rf"{topic}-0, offset (\d+): it isn't what a worker writes", refused(kept))
+    assert found and int(found[1]) > offset
+
+
+def test_a_journey_too_many_is_found_by_the_counts(kept: Kept) -> None:
+    asyncio.run(kept.write())
+    _, _, value = kept.newest(kept.names.state, lambda key: key.startswith(b"v"))
+    asyncio.run(kept.produce(kept.names.state, [(b"vnobody", value)], "somebody"))
+    found = re.search(r"partition 0 has ([\d,]+) visitors of ([\d,]+)", refused(kept))
+    assert found and int(found[1]) == int(found[2]) + 1
+
+
+def test_a_byte_that_changed_on_the_disk_is_found_by_its_checksum(
+    own_kafka: KafkaBroker, app_id: str
+) -> None:
+    kept = Kept(own_kafka, app_id)
+    asyncio.run(kept.write())
+    offset, _, value = kept.newest(kept.names.state)
+    own_kafka.stop()
+    (log,) = own_kafka.folder.glob(f"data/{kept.names.state}-0/*.log")
+    raw = bytearray(log.read_bytes())
+    raw[raw.rindex(value) + len(value) // 2] ^= 1
+    log.write_bytes(raw)
+    own_kafka.start()
+    said = refused(kept)
+    found = re.search(rf"{kept.names.state}-0 is damaged at offset (\d+)", said)
+    assert found and int(found[1]) <= offset  # of the batch
+
+
+# ---------------------------------------------------------------------------- of another meaning
+
+
+def test_more_partitions_than_the_state_was_made_with_are_refused(kept: Kept) -> None:
+    asyncio.run(kept.write())
+    object.__setattr__(kept.settings, "partitions", 2)
+    said = refused(kept)
+    assert "made with 1 partitions, now there are 2" in said
