@@ -12,7 +12,6 @@ import signal
 from collections.abc import Callable
 
 from aiohttp import web
-from prometheus_client import CollectorRegistry
 from prometheus_client.registry import Collector
 
 from streams import cycles, logs
@@ -25,13 +24,11 @@ from streams.follower import Follower, Whole
 from streams.goals import GoalCollector
 from streams.page.routes import add_page
 from streams.page.snapshot import Snapshots
+from streams.probes import add_probes
 from streams.settings import Settings
 from streams.site import Site, serve
-from streams.written import scrape
 
 log = logging.getLogger(__name__)
-
-REGISTRY: web.AppKey[CollectorRegistry] = web.AppKey("registry", CollectorRegistry)
 
 _STOP_PATIENCE_S = 10.0
 _INDEX = """\
@@ -49,19 +46,6 @@ The KPIs of {shop}; a browser shows them as a live page
 /api/v1/page?window=24h       all that the page shows, for itself
 /readyz  /healthz             for probes
 """
-
-
-async def metrics(request: web.Request) -> web.Response:
-    """What Prometheus scrapes."""
-    page, content_type = scrape(request.app[REGISTRY], request.headers.get("Accept", ""))
-    response = web.Response(body=page, headers={"Content-Type": content_type})
-    response.enable_compression()
-    return response
-
-
-async def healthz(_request: web.Request) -> web.Response:
-    """Alive."""
-    return web.Response(text="ok\n")
 
 
 async def readyz(request: web.Request) -> web.Response:
@@ -86,11 +70,8 @@ def exporter_app(whole: Whole, *more: Collector, demo: bool = False) -> web.Appl
     """
     app = web.Application(middlewares=[errors])
     app[WHOLE] = whole
-    app[REGISTRY] = registry(
-        KpiCollector(whole), GoalCollector(whole), ProcessorCollector(whole), *more
-    )
-    app.router.add_get("/metrics", metrics)
-    app.router.add_get("/healthz", healthz)
+    shown = (KpiCollector(whole), GoalCollector(whole), ProcessorCollector(whole), *more)
+    add_probes(app, registry(*shown))
     app.router.add_get("/readyz", readyz)
     add_page(app, Snapshots(whole, demo=demo), index)
     add_api(app)
@@ -100,9 +81,7 @@ def exporter_app(whole: Whole, *more: Collector, demo: bool = False) -> web.Appl
 def worker_app(shop_app: object) -> web.Application:
     """A worker's own metrics and health; `shop_app` is a `ShopApp`."""
     app = web.Application(middlewares=[errors])
-    app[REGISTRY] = registry(WorkerCollector(shop_app))
-    app.router.add_get("/metrics", metrics)
-    app.router.add_get("/healthz", healthz)
+    add_probes(app, registry(WorkerCollector(shop_app)))
     return app
 
 

@@ -15,10 +15,10 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 from aiohttp import web
-from prometheus_client import CollectorRegistry
 
 from streams.adapters import Adapter
 from streams.exposition import registry
+from streams.probes import add_probes
 from streams.receiver import bodies
 from streams.receiver.counts import IntakeCollector
 from streams.receiver.reception import Answer, summed
@@ -26,7 +26,6 @@ from streams.receiver.refusals import RefusedRequest, refusal, reply
 from streams.receiver.room import EVENT_BYTES
 from streams.receiver.service import Service
 from streams.receiver.webhooks import receive
-from streams.written import scrape
 
 log = logging.getLogger(__name__)
 
@@ -36,7 +35,6 @@ Ready = Callable[[], Awaitable[str | None]]
 SERVICE: web.AppKey[Service] = web.AppKey("service", Service)
 READY: web.AppKey[Ready] = web.AppKey("ready")
 ADAPTERS: web.AppKey[Mapping[str, Adapter]] = web.AppKey("adapters")
-REGISTRY: web.AppKey[CollectorRegistry] = web.AppKey("registry", CollectorRegistry)
 
 _NOT_HTTP = logging.getLogger("streams.receiver.not_http")
 _NOT_HTTP.setLevel(logging.CRITICAL)  # a traceback for every stranger would fill the disk
@@ -153,11 +151,6 @@ def report(answers: Sequence[Answer], ignored: Sequence[str] | None = None) -> w
     return reply(told)
 
 
-async def healthz(_request: web.Request) -> web.Response:
-    """Alive."""
-    return web.Response(text="ok\n")
-
-
 async def readyz(request: web.Request) -> web.Response:
     """Whether events would be taken now."""
     service = request.app[SERVICE]
@@ -166,22 +159,14 @@ async def readyz(request: web.Request) -> web.Response:
     return reply(told, 200 if reason is None else 503)
 
 
-async def metrics(request: web.Request) -> web.Response:
-    """What Prometheus scrapes."""
-    page, content_type = scrape(request.app[REGISTRY], request.headers.get("Accept", ""))
-    return web.Response(body=page, headers={"Content-Type": content_type})
-
-
 def intake_app(service: Service, ready: Ready, adapters: Mapping[str, Adapter]) -> web.Application:
     """The web application; `ready` says why no event would be taken now, or None."""
     app = web.Application(middlewares=[answered])
     app[SERVICE] = service
     app[READY] = ready
     app[ADAPTERS] = adapters
-    app[REGISTRY] = registry(IntakeCollector(service.counts, service.levels))
+    add_probes(app, registry(IntakeCollector(service.counts, service.levels)))
     app.router.add_post("/v1/events/{topic}", events)
     app.router.add_post("/v1/webhooks/{name}", webhooks)
-    app.router.add_get("/metrics", metrics)
-    app.router.add_get("/healthz", healthz)
     app.router.add_get("/readyz", readyz)
     return app

@@ -100,7 +100,8 @@ class Desk:
         return await self.post(f"/v1/events/{topic}", list(events), **headers)
 
     async def get(self, path: str) -> tuple[int, str]:
-        async with self.client.get(self.url + path) as reply:
+        plain = {"Accept-Encoding": "identity"}  # this client unpacks nothing
+        async with self.client.get(self.url + path, headers=plain) as reply:
             return reply.status, await reply.text()
 
 
