@@ -120,8 +120,11 @@ def _work(settings: Settings, name: str) -> None:
 async def _complete_to_ms(replayed: Settings) -> int | None:
     """Up to when values are complete."""
     from streams.checkpoints import last_checkpoints
+    from streams.topics import answering
 
-    marks = [each.checkpoint.watermark_ms for each in (await last_checkpoints(replayed)).values()]
+    async with answering(replayed):
+        stood = await last_checkpoints(replayed)
+    marks = [each.checkpoint.watermark_ms for each in stood.values()]
     return min((at_ms for at_ms in marks if at_ms is not None), default=None)
 
 
@@ -224,13 +227,17 @@ def _side(settings: Settings, name: str) -> Any:
     from streams.replay.compare import side_of
     from streams.replay.plan import as_app
     from streams.snapshot import snapshot
-    from streams.topics import Names, partitions_of
+    from streams.topics import Names, answering, partitions_of
 
-    app = as_app(settings, name)
-    panes = Names.of(app).panes
-    if not asyncio.run(partitions_of(app, panes)):
-        raise Failure(f"{panes} isn't there: is {name!r} the name of an application?")
-    return side_of(name, asyncio.run(snapshot(app)), settings.catalogue)
+    async def view() -> Any:
+        app = as_app(settings, name)
+        panes = Names.of(app).panes
+        async with answering(app):
+            if not await partitions_of(app, panes):
+                raise Failure(f"{panes} isn't there: is {name!r} the name of an application?")
+            return await snapshot(app)
+
+    return side_of(name, asyncio.run(view()), settings.catalogue)
 
 
 def _side_at(url: str) -> Any:
