@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import gc
 
-_THRESHOLDS = (200_000, 20, 100)
+_THRESHOLDS = (1_000_000, 20, 100)
 
 
 def look_seldom() -> None:

@@ -26,7 +26,7 @@ log = logging.getLogger(__name__)
 
 _T = TypeVar("_T")
 _FETCH_WAIT_MS = 200  # a fetch under way holds back those partitions that it left out
-_PARTITION_FETCH = 1 << 20
+_PARTITION_FETCH = 1 << 19  # twice of this waits for each partition
 
 
 class Offsets(NamedTuple):
