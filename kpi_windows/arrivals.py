@@ -27,7 +27,7 @@ ACCEPTED, DUPLICATE, LATE = (ARRIVAL.slot(name) for name in ("accepted", "duplic
 _SLOTS = {name: REFUSAL.slot(name) for name in REFUSAL.sums}
 _LABELS = {cls: (str(cls.__struct_config__.tag),) for types in TOPICS.values() for cls in types}
 TOPIC_OF = {cls: topic for topic, types in TOPICS.items() for cls in types}
-_WITH_VISITOR = {cls for types in TOPICS.values() for cls in types if cls.KEY == "visitor_id"}
+_BY_VISITOR = {cls for types in TOPICS.values() for cls in types if cls.KEY == "visitor_id"}
 _ANY = 1 << 32
 _KEPT = 1_000
 
@@ -86,7 +86,7 @@ class Arrivals:
 
     def note(self, event: Event, seconds: int) -> None:
         """How far behind an event was, until it is known whether it is a duplicate."""
-        if event.event_id is not None and event.__class__ in _WITH_VISITOR:
+        if event.event_id is not None and event.__class__ in _BY_VISITOR:
             key = (event.__class__, event.visitor_id, event.event_id)  # type: ignore[attr-defined]
             self._noted[key].append(seconds)
 
@@ -111,7 +111,7 @@ class Arrivals:
         if not counts[bucket]:
             del counts[bucket]
 
-    def cut(self) -> None:
+    def forget(self) -> None:
         """All that was noted is known."""
         self._noted.clear()
 

@@ -236,10 +236,9 @@ class Shard:
             self._forwarding.send_on(CLICKSTREAM, visitor_id, record.value)
             return None
         if not (event.is_bot or event.is_test):
-            if event.__class__ is PageViewed:
-                table.put(visitor_id, page_entry(event, time_ms))
-            else:
-                table.put(visitor_id, entry_of(event, self._definitions))
+            is_page = event.__class__ is PageViewed
+            entry = page_entry(event, time_ms) if is_page else entry_of(event, self._definitions)
+            table.put(visitor_id, entry)
         return True
 
     def _add(self, topic: str, event: Event, record: Record) -> bool | None:
@@ -286,8 +285,9 @@ class Shard:
             if event_type is not None:
                 seconds = self._arrivals.noted(event_type, visitor_id, id_of(entry))
                 self._count_repeat(TOPIC_OF[event_type], event_type, entry[0], seconds)
-        self._visitors.repeated.clear()
-        self._arrivals.cut()
+        for table in self._tables.values():
+            table.repeated.clear()
+        self._arrivals.forget()
 
     def _count_repeat(self, topic: str, event_type: type[Event], at_ms: int, seconds: int) -> None:
         """What was counted as accepted is a duplicate."""
