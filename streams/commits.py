@@ -23,7 +23,15 @@ from aiokafka.errors import MessageSizeTooLargeError
 from aiokafka.structs import OffsetAndMetadata
 
 from kpi_windows.engine import Cut
-from streams.topics import CHECKPOINT, EngineSettings, Names, RefusedError, dead_letter
+from streams.topics import (
+    CHECKPOINT,
+    METADATA_AGE_MS,
+    EngineSettings,
+    Names,
+    RefusedError,
+    check_counts,
+    dead_letter,
+)
 
 log = logging.getLogger(__name__)
 
@@ -60,7 +68,7 @@ class Writer:
             transaction_timeout_ms=settings.transaction_timeout_ms,
             request_timeout_ms=_REQUEST_TIMEOUT_MS,
             max_batch_size=_BATCH_BYTES,
-            **settings.kafka_options,
+            **{"metadata_max_age_ms": METADATA_AGE_MS, **settings.kafka_options},
         )
 
     async def open(self) -> None:
@@ -71,6 +79,10 @@ class Writer:
 
     async def close(self) -> None:
         await self._producer.stop()
+
+    def counts(self) -> dict[str, int]:
+        """Partitions of the topics that were written, as the producer last heard."""
+        return counts_known(self._producer.client, self._names.all())
 
     async def write(self, cut: Cut) -> None:
         """All of the cut and its offsets, or nothing; raises when that can't be said."""
@@ -134,6 +146,12 @@ class Writer:
             ) from error
 
 
+def counts_known(client: Any, topics: Iterable[str]) -> dict[str, int]:
+    """Partitions of those of these topics that a client of Kafka has asked for."""
+    known = {topic: client.cluster.partitions_for_topic(topic) for topic in topics}
+    return {topic: len(partitions) for topic, partitions in known.items() if partitions}
+
+
 class Commits:
     """Begins the commits of all held partitions, each on its own, and waits for them when asked."""
 
@@ -150,6 +168,11 @@ class Commits:
         app = self._app
         if app.rebalancing or app.failed is not None or app.draining:
             return
+        try:
+            self._check_counts()
+        except RefusedError as error:
+            app.fail(error)
+            return
         app.store.rewind_stalled()
         recently = time.monotonic() - _INTERVALS_WHEN_FAR * app.conf.broker_commit_interval
         self._begin_idle(
@@ -157,6 +180,13 @@ class Commits:
                 held.commit_began_s <= recently or sum(held.stats.lag.values()) <= _FAR_BEHIND
             )
         )
+
+    def _check_counts(self) -> None:
+        """Nothing more is committed once a topic has more partitions; raises RefusedError."""
+        names, wanted = self._app.names, self._app.shop.partitions
+        check_counts(self._app.consumer.thread.counts(names.inputs.values()), names, wanted)
+        for held in self._app.store.held.values():
+            check_counts(held.writer.counts(), names, wanted)
 
     def _begin_idle(self, is_due: Callable[[Any], bool] = lambda _: True) -> None:
         for held in list(self._app.store.held.values()):

@@ -20,7 +20,7 @@ from faust.types import TP
 
 from streams.fetches import Batch
 from streams.restore import Held
-from streams.topics import Names, RefusedError
+from streams.topics import Names, RefusedError, check_counts
 
 log = logging.getLogger(__name__)
 
@@ -67,6 +67,7 @@ class ShardStore(Store):
     def _complete(self, assigned: set[TP]) -> set[int]:
         """The assigned partitions; each must come with all of its topics."""
         topics = set(self.names.inputs.values())
+        check_counts(self.app.consumer.thread.counts(topics), self.names, self.app.shop.partitions)
         partitions = {tp.partition for tp in assigned}
         for partition in partitions:
             missing = topics - {tp.topic for tp in assigned if tp.partition == partition}

@@ -31,6 +31,8 @@ CHECKPOINT = b"checkpoint"
 _TOPIC_EXISTS = 36
 EMBEDDED = "mockCluster"  # librdkafka's: it has no controller and creates no topics on request
 LONGEST_RECORD = 4 << 20
+METADATA_AGE_MS = 60_000
+"""So soon a client hears of partitions that were added."""
 DAY_MS = 24 * 3600 * 1000
 
 # Compacted soon and in small pieces: what isn't compacted yet must be read at every restore.
@@ -151,7 +153,7 @@ async def ensure(
         configs = {topic: names.config(topic) for topic in names.all()}
         cluster = await have(admin, configs, settings.partitions, create=create)
         await _until_led(admin, names, patience_s)
-        _check_counts(await counts(admin, names.all()), names, settings.partitions)
+        check_counts(await counts(admin, names.all()), names, settings.partitions)
         if not cluster.embedded:
             await check_compaction(admin, [names.state, names.panes])
     return cluster
@@ -283,15 +285,19 @@ def _is_led(partitions: Iterable[Mapping[str, Any]]) -> bool:
     return all(partition["leader"] >= 0 for partition in partitions)
 
 
-def _check_counts(counts: Mapping[str, int], names: Names, wanted: int) -> None:
-    """One transaction covers everything of partition p only where every topic has a p."""
+def check_counts(counts: Mapping[str, int], names: Names, wanted: int) -> None:
+    """One transaction covers everything of partition p only where every topic has a p.
+
+    Raises RefusedError.
+    """
     wrong = {t: n for t, n in counts.items() if t in names.all() and n != wanted}
     if wrong:
         found = ", ".join(f"{topic} has {n}" for topic, n in sorted(wrong.items()))
         raise RefusedError(
             f"All topics need the same number of partitions, and `partitions` is {wanted}, "
-            f"but {found}. Set `partitions` to the number that all have; where they differ, "
-            f"recreate the topics that can go (or use another app_id for the internal ones)."
+            f"but {found}. Set `partitions` to the number that all have; where they differ, give "
+            f"all inputs the largest number, for Kafka takes none away, and make the state anew "
+            f"under another app_id (docs/how-to/damage.md)."
         )
 
 

@@ -19,8 +19,9 @@ from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 from faust.types.tuples import Message
 
+from streams.commits import counts_known
 from streams.fetches import Batch, drain
-from streams.topics import EngineSettings
+from streams.topics import METADATA_AGE_MS, EngineSettings
 
 log = logging.getLogger(__name__)
 
@@ -85,7 +86,7 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
             session_timeout_ms=int(shop.session_timeout_s * 1000),
             heartbeat_interval_ms=int(shop.heartbeat_s * 1000),
             rebalance_timeout_ms=60_000,
-            **app.consumer_options,
+            **{"metadata_max_age_ms": METADATA_AGE_MS, **app.consumer_options},
         )
 
     async def run(self, work: Coroutine[Any, Any, _T]) -> _T:
@@ -130,6 +131,10 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
         return {
             tp: Offsets(begins[tp], ends[tp], group) for tp, group in zip(tps, groups, strict=True)
         }
+
+    def counts(self, topics: Iterable[str]) -> dict[str, int]:
+        """Partitions of those topics that this consumer knows, as it last heard."""
+        return counts_known(self._ensure_consumer()._client, topics)
 
     def reach(self, tp: TopicPartition) -> tuple[int, int, int] | None:
         """(next offset to fetch, log end, when the broker said so in ms); None before a fetch."""
