@@ -38,5 +38,6 @@ async def last_checkpoints(settings: Settings) -> dict[int, Stood]:
     panes = Names.of(settings).panes
     tps = [TopicPartition(panes, partition) for partition in range(settings.partitions)]
     servers, options = settings.bootstrap_servers, settings.kafka_options
-    await read_to_end(servers, options, tps, load, trimmed=await is_embedded(settings))
+    embedded = await is_embedded(settings)
+    await read_to_end(servers, options, tps, load, trimmed=embedded, ours=True)
     return last

@@ -12,8 +12,9 @@ from kpi_windows.codec import Checkpoint
 from streams.changelog import OpenEndError, TruncatedError
 from streams.checkpoints import last_checkpoints
 from streams.doctor.findings import BAD, CONNECTION, NOTE, Finding, ok
+from streams.doctor.state import DAMAGED, lost, unfit
 from streams.settings import Settings
-from streams.topics import Names
+from streams.topics import Names, RefusedError
 from streams.units import show_duration, show_time
 
 _STALE_MS = 10 * 60_000
@@ -26,14 +27,22 @@ async def progress(settings: Settings) -> AsyncIterator[Finding]:
     try:
         stood = await last_checkpoints(settings)
         ends = await _ends(settings, names)
-    except (*CONNECTION, OpenEndError, TruncatedError) as error:
+        damaged = await lost(settings, names, stood.keys())
+    except (*CONNECTION, OpenEndError) as error:
         yield Finding(NOTE, f"{names.panes} can't be read: {error}")
         return
+    except (RefusedError, TruncatedError) as error:
+        yield Finding(BAD, f"the state is damaged: {error}", DAMAGED)
+        return
+    for finding in damaged:
+        yield finding
     last = {partition: each.checkpoint for partition, each in stood.items()}
     written_ms = {partition: each.written_ms for partition, each in stood.items()}
     if not last:
         yield Finding(NOTE, "no worker has committed anything yet", "start one: kpi worker")
         return
+    for finding in unfit(settings, last):
+        yield finding
     zone = settings.definitions.zone
     marks = {p: c.watermark_ms for p, c in last.items() if c.watermark_ms is not None}
     if marks:

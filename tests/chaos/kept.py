@@ -34,8 +34,8 @@ def cuts() -> Iterator[tuple[Cut, dict[str, list[Record]]]]:
     had read for that."""
     shard = made(Definitions())
     offsets: dict[str, int] = defaultdict(int)
-    shop = Shop(7, ShopOptions(visits_per_hour=30))
-    for begin_ms, end_ms in ((0, 4 * HOUR_MS), (4 * HOUR_MS, 5 * HOUR_MS)):
+    shop = Shop(7, ShopOptions(visits_per_hour=6))
+    for begin_ms, end_ms in ((0, 27 * HOUR_MS), (27 * HOUR_MS, 28 * HOUR_MS)):
         read: dict[str, list[Record]] = defaultdict(list)
         for message in shop.events(START_MS + begin_ms, START_MS + end_ms):
             offset = offsets[message.topic]
@@ -43,6 +43,7 @@ def cuts() -> Iterator[tuple[Cut, dict[str, list[Record]]]]:
             offsets[message.topic] += 1
         for topic, records in read.items():
             shard.ingest(topic, records)
+        shard.end()  # else the topics that few events come to hold it back
         cut = shard.cut()
         assert cut is not None
         yield cut, read
