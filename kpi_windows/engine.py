@@ -346,7 +346,7 @@ class Shard:
 
     def _horizon_ms(self, watermark_ms: int) -> int:
         """No event or forwarded fact that is older than this will be accepted any more."""
-        is_live = self._now_ms > 0 and self._now_ms - watermark_ms < HOUR_MS
+        is_live = self._now_ms > 0 and abs(self._now_ms - watermark_ms) < HOUR_MS
         behind_ms = self._forwarding.behind_ms(watermark_ms, is_live=is_live)
         return behind_ms - self._definitions.longest_lateness_ms
 

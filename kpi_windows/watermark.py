@@ -61,6 +61,7 @@ class Watermark:
         before = self.at_ms
         if self._woken:
             self._woken, self._woken_ms = False, now_ms
+        self._woken_ms = min(self._woken_ms, now_ms)  # the clock may have been put back
         silent_since_ms = now_ms - self._idle_ms
         self.idle = {
             topic

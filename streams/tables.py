@@ -194,7 +194,7 @@ class ShardStore(Store):
                 held.arrived_ms[topic] = min(now_ms, held.arrived_ms[topic] + absent_ms)
             lag = max(0, reach[1] - held.positions[topic])
             held.stats.lag[topic] = lag
-            if not lag and now_ms - reach[2] < 5_000:  # what an absent broker said is too old
+            if not lag and abs(now_ms - reach[2]) < 5_000:  # what an absent broker said is too old
                 at_end.append(topic)
         held.shard.tick(now_ms, at_end, held.arrived_ms)
 

@@ -35,8 +35,11 @@ METADATA_AGE_MS = 60_000
 """So soon a client hears of partitions that were added."""
 DAY_MS = 24 * 3600 * 1000
 
+# A worker's clock may be wrong: a broker refuses records of a time far ahead, and deletes old ones.
+_OF_THE_BROKER = {"message.timestamp.type": "LogAppendTime"}
 # Compacted soon and in small pieces: what isn't compacted yet must be read at every restore.
 CHANGELOG = {
+    **_OF_THE_BROKER,
     "cleanup.policy": "compact",
     "segment.bytes": str(32 << 20),
     "segment.ms": str(3600 * 1000),
@@ -45,11 +48,13 @@ CHANGELOG = {
     "max.message.bytes": str(LONGEST_RECORD),
 }
 _FORWARDED = {
+    **_OF_THE_BROKER,
     "cleanup.policy": "delete",
     "retention.ms": str(7 * DAY_MS),
     "max.message.bytes": str(LONGEST_RECORD),
 }
 _DEAD_LETTERS = {
+    **_OF_THE_BROKER,
     "cleanup.policy": "delete",
     "retention.ms": str(30 * DAY_MS),
     "max.message.bytes": str(LONGEST_RECORD),

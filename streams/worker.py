@@ -16,7 +16,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
-from aiokafka.errors import ProducerFenced
+from aiokafka.errors import InvalidTimestampError, ProducerFenced
 
 from streams import cycles, logs
 from streams.app import ShopApp, build_app
@@ -95,6 +95,12 @@ async def _run(
         log.warning(
             "a commit was refused: another worker has taken over a partition of this one, or the "
             "transaction took longer than its timeout; nothing of it was written"
+        )
+    except InvalidTimestampError as error:
+        log.error(
+            "Kafka takes nothing of this worker's, for its time is too far from Kafka's own: is the "
+            "clock of this machine right? Nothing was written (%s)",
+            error,
         )
     except UnreachableError as error:
         log.error("%s", error)

@@ -114,12 +114,12 @@ def _clocks(
     if ahead_ms > _SKEW_MS:
         yield Finding(
             NOTE,
-            f"a producer's clock is at least {show_duration(ahead_ms)} ahead of a worker's",
+            f"a producer's clock is at least {show_duration(ahead_ms)} ahead of Kafka's",
             "keep all clocks in step (NTP): event times and delays are only as right as they are",
         )
     now_ms = time.time_ns() // 1_000_000
     if any(written > now_ms + _SKEW_MS for written in written_ms.values()):
-        yield Finding(NOTE, "a worker's clock is ahead of this machine's", "keep clocks in step")
+        yield Finding(NOTE, "Kafka's clock is ahead of this machine's", "keep clocks in step")
     skew_ms = settings.definitions.future_skew_ms
     future = sum(c.counts.get(t, {}).get("future", 0) for c in last.values() for t in c.counts)
     if future:

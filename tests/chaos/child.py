@@ -11,6 +11,7 @@ import json
 import os
 import signal
 import sys
+import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from streams.settings import Log
 FAULT = "CHAOS_FAULT"
 PID = "CHAOS_PID"
 SEEN = "CHAOS_SEEN"
+CLOCK = "CHAOS_CLOCK"
 
 
 @dataclass(frozen=True)
@@ -62,6 +64,20 @@ def die_with_parent() -> None:
         ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
 
 
+def shift_clock(file: Path) -> None:
+    """The wall clock is off by as many seconds as `file` says at any time; the monotonic isn't."""
+    wall_ns = time.time_ns
+
+    def off_ns() -> int:
+        try:
+            return int(file.read_text() or 0) * 1_000_000_000
+        except FileNotFoundError:
+            return 0
+
+    time.time_ns = lambda: wall_ns() + off_ns()
+    time.time = lambda: time.time_ns() / 1e9
+
+
 def tell_seen(app: Any) -> None:
     """Write down, again and again, how many events were taken in."""
     seen = sum(stats.events for stats in app.stats.values())
@@ -74,6 +90,8 @@ def work(settings: ChaosSettings) -> None:
     from streams.worker import run_worker
 
     logs.configure(Log())
+    if CLOCK in os.environ:
+        shift_clock(Path(os.environ[CLOCK]))
     if FAULT in os.environ:
         commits.reached = die_at(Path(os.environ[FAULT]))
     if PID in os.environ:

@@ -27,7 +27,7 @@ from confluent_kafka import (
 from confluent_kafka.admin import AdminClient
 
 from kpi_windows.events import TOPICS
-from tests.chaos.child import FAULT, PID, SEEN, ChaosSettings
+from tests.chaos.child import CLOCK, FAULT, PID, SEEN, ChaosSettings
 
 REPOSITORY = Path(__file__).parents[2]
 
@@ -50,12 +50,13 @@ class Worker:
         self._pid = folder / f"{name}.pid"
         self._fault = folder / f"{name}.fault"
         self._seen = folder / f"{name}.seen"
+        self._clock = folder / f"{name}.clock"
         self.log = folder / f"{name}.log"
         self._supervisor: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
         command = [sys.executable, "-m", "tests.chaos.child", "--supervised"]
-        paths = {FAULT: self._fault, PID: self._pid, SEEN: self._seen}
+        paths = {FAULT: self._fault, PID: self._pid, SEEN: self._seen, CLOCK: self._clock}
         environment = {**os.environ, **{name: str(path) for name, path in paths.items()}}
         with self.log.open("ab") as log:
             self._supervisor = subprocess.Popen(
@@ -84,6 +85,12 @@ class Worker:
 
     def said(self) -> str:
         return self.log.read_text(errors="replace") if self.log.exists() else ""
+
+    def jump(self, seconds: int) -> None:
+        """Its wall clock is off by so much from now on."""
+        partial = self._clock.with_suffix(".partial")
+        partial.write_text(str(seconds))
+        partial.replace(self._clock)
 
     def kill(self) -> None:
         pid = until(f"{self.name} works", lambda: self.pid)

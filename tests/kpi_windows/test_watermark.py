@@ -49,6 +49,28 @@ def test_what_still_says_nothing_is_waited_for_no_longer_than_the_idle_time() ->
     assert watermark.at_ms == OLD_MS
 
 
+def test_a_clock_that_is_put_back_makes_nobody_wait_longer_than_the_idle_time() -> None:
+    watermark = idle_watermark()
+    watermark.wake()
+    watermark.hear("clicks", OLD_MS)
+    watermark.tick(NOW_MS, ["orders"], dict.fromkeys(TOPICS, NOW_MS))
+    back_ms = NOW_MS - 5 * 3_600_000
+    watermark.tick(back_ms, TOPICS, dict.fromkeys(TOPICS, back_ms))
+    watermark.tick(back_ms + IDLE_MS, TOPICS, dict.fromkeys(TOPICS, back_ms))
+    assert watermark.at_ms == OLD_MS
+
+
+def test_a_clock_that_is_hours_ahead_carries_no_time_on() -> None:
+    """One that is less than an hour ahead does, for good, when all inputs are silent."""
+    for ahead_ms, at_ms in ((5 * 3_600_000, NOW_MS), (1_800_000, NOW_MS + 1_800_000 - IDLE_MS)):
+        watermark = Watermark(TOPICS, IDLE_MS)
+        for topic in TOPICS:
+            watermark.hear(topic, NOW_MS)
+        now_ms = NOW_MS + ahead_ms
+        watermark.tick(now_ms, TOPICS, dict.fromkeys(TOPICS, now_ms - IDLE_MS))
+        assert watermark.at_ms == at_ms
+
+
 def test_a_silent_partition_may_begin_with_something_old_unless_time_is_that_of_the_clock() -> None:
     forwarding = Forwarding(partition=0, partitions=3)
     forwarding.hear(1, OLD_MS + 5, OLD_MS + 5)

@@ -61,15 +61,15 @@ def read(path: Path) -> Story:
 class Log:
     """Partitions of the product's state, and what one forwards to the other."""
 
-    def __init__(self) -> None:
+    def __init__(self, partitions: int = PARTITIONS) -> None:
         definitions = Definitions()
         self.view = View(definitions)
-        self.shards = [Shard(definitions, p, PARTITIONS) for p in range(PARTITIONS)]
+        self.shards = [Shard(definitions, p, partitions) for p in range(partitions)]
         self.kept: dict[str, list[dict[bytes, bytes]]] = {
             table: [{} for _ in self.shards] for table in ("state", "panes")
         }
-        self.checkpoints = [b""] * PARTITIONS
-        self._forwarded = [0] * PARTITIONS
+        self.checkpoints = [b""] * partitions
+        self._forwarded = [0] * partitions
 
     def load(self, story: Story) -> None:
         """Restore what was written down; raises what `Shard.load` raises."""
@@ -91,7 +91,16 @@ class Log:
             batches[partition, topic].append(Record(offset, -1, None, value.encode()))
         for (partition, topic), batch in batches.items():
             self.shards[partition].ingest(topic, batch)
-        while any(self._commit(p) for p in range(PARTITIONS)):
+        self._settle()
+
+    def end(self) -> None:
+        """Nothing more comes."""
+        for shard in self.shards:
+            shard.end()
+        self._settle()
+
+    def _settle(self) -> None:
+        while any(self._commit(partition) for partition in range(len(self.shards))):
             pass
 
     def _commit(self, partition: int) -> bool:
