@@ -80,3 +80,19 @@ def test_a_lost_state_is_made_anew_by_the_command_that_the_worker_names(
     assert found.values > 100
     assert not found.differences
     assert sides[0].events == sides[1].events
+
+
+def test_an_exporter_shows_nothing_of_panes_that_somebody_else_has_written_into(
+    kafka: KafkaBroker, app_id: str, tmp_path: Path
+) -> None:
+    kept = Kept(kafka, app_id)
+    _settings(kept, tmp_path)
+    asyncio.run(kept.write())
+    _, key, value = kept.newest(kept.names.panes)
+    asyncio.run(kept.produce(kept.names.panes, [(key, value)]))
+    told = rf"{kept.names.panes}-0, offset \d+: somebody else than a worker has written"
+    for command, code in (("exporter", EXIT_REFUSED), ("doctor", 1)):
+        found, said = _kpi(tmp_path, command, *(("--port", "0") if command == "exporter" else ()))
+        assert found == code
+        assert re.search(told, " ".join(said.split()))
+        assert "Traceback" not in said

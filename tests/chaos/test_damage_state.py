@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Callable, Coroutine
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,6 +13,8 @@ import pytest
 from kpi_windows.codec import CHECKPOINT
 from kpi_windows.definitions import Definitions
 from streams.topics import RefusedError
+from streams.worker import EXIT_REFUSED
+from tests.chaos.harness import Run
 from tests.chaos.kept import Kept
 from tests.kafka.broker import KafkaBroker
 
@@ -169,20 +172,34 @@ def test_a_journey_too_many_is_found_by_the_counts(kept: Kept) -> None:
 
 
 def test_a_byte_that_changed_on_the_disk_is_found_by_its_checksum(
-    own_kafka: KafkaBroker, app_id: str
+    own_kafka: KafkaBroker, app_id: str, tmp_path: Path
 ) -> None:
-    kept = Kept(own_kafka, app_id)
-    asyncio.run(kept.write())
-    offset, _, value = kept.newest(kept.names.state)
+    """In a changelog by a restore, in an input by a worker that comes to it."""
+    one, other = Kept(own_kafka, f"{app_id}-one"), Kept(own_kafka, f"{app_id}-other")
+    state, orders = one.names.state, other.names.inputs["orders"]
+    for kept in (one, other):
+        asyncio.run(kept.write())
+    asyncio.run(other.produce(orders, [(b"o", b"an order that nobody has read yet")]))
+    offset, _, value = one.newest(state)
     own_kafka.stop()
-    (log,) = own_kafka.folder.glob(f"data/{kept.names.state}-0/*.log")
-    raw = bytearray(log.read_bytes())
-    raw[raw.rindex(value) + len(value) // 2] ^= 1
-    log.write_bytes(raw)
+    _change_a_byte(own_kafka, state, value)
+    _change_a_byte(own_kafka, orders, b"nobody")
     own_kafka.start()
-    said = refused(kept)
-    found = re.search(rf"{kept.names.state}-0 is damaged at offset (\d+)", said)
+    found = re.search(rf"{state}-0 is damaged at offset (\d+)", refused(one))
     assert found and int(found[1]) <= offset  # of the batch
+    with Run(own_kafka.bootstrap, f"{app_id}-other", tmp_path, shard="shop") as run:
+        worker = run.worker("one", partitions=1)
+        assert worker._supervisor is not None
+        assert worker._supervisor.wait(60) == EXIT_REFUSED
+        assert f"{orders}-0 is damaged at offset" in worker.said()
+
+
+def _change_a_byte(broker: KafkaBroker, topic: str, of: bytes) -> None:
+    """In the newest copy of these bytes in the log of a broker that is down."""
+    (log,) = broker.folder.glob(f"data/{topic}-0/*.log")
+    raw = bytearray(log.read_bytes())
+    raw[raw.rindex(of) + len(of) // 2] ^= 1
+    log.write_bytes(raw)
 
 
 # ---------------------------------------------------------------------------- of another meaning
