@@ -54,7 +54,11 @@ class ShardStore(Store):
         self, assigned: set[TP], _revoked: set[TP], _new: set[TP], _generation: int = 0
     ) -> None:
         """Drop what went, restore what came, check what stayed; all in the background."""
-        ours = self._complete(assigned)
+        try:
+            ours = self._complete(assigned)
+        except RefusedError as error:
+            self.app.fail(error)  # raised here, Faust would tell of a crash first
+            return
         self._round += 1
         for partition in (self.held.keys() | self._restoring.keys()) - ours:
             self._drop(partition)

@@ -238,6 +238,7 @@ class Run:
                 "enable.auto.commit": False,
                 "enable.partition.eof": True,
                 "isolation.level": "read_committed",
+                "fetch.wait.max.ms": 20,
                 "log_level": 0,
             }
         )
@@ -246,7 +247,7 @@ class Run:
             consumer.assign([TopicPartition(topic, p, OFFSET_BEGINNING) for p in partitions])
             ended: set[int] = set()
             while len(ended) < self.settings.partitions:
-                for message in consumer.consume(10_000, 1.0):
+                for message in consumer.consume(10_000, 0.1):
                     if message.error() is None:
                         yield message
                     elif message.error().code() == KafkaError._PARTITION_EOF:
