@@ -15,7 +15,7 @@ from streams.commits import CommitHook, Commits
 from streams.restore import Held, PartitionStats, Restorer, ShardFactory
 from streams.span import ALL, Span
 from streams.tables import ShardStore, ShardTable, ShardTables
-from streams.topics import EngineSettings, Names
+from streams.topics import EngineSettings, Names, RefusedError, check_counts
 from streams.transport import Offsets, Transport
 
 log = logging.getLogger(__name__)
@@ -66,6 +66,17 @@ class ShopApp(faust.App):
         """What the broker knows of source partitions."""
         thread = self.consumer.thread
         return await thread.run(thread.offsets(tps))
+
+    def topics_fit(self) -> bool:
+        """False once a topic has other partitions than at the start: nothing more is committed."""
+        known = self.consumer.thread.counts(self.names.inputs.values())
+        try:
+            for counts in (known, *(held.writer.counts() for held in self.held())):
+                check_counts(counts, self.names, self.shop.partitions)
+        except RefusedError as error:
+            self.fail(error)
+            return False
+        return True
 
     def fail(self, error: BaseException) -> None:
         """No more commits from this step on; the process is to end and start anew."""

@@ -29,7 +29,6 @@ from streams.topics import (
     EngineSettings,
     Names,
     RefusedError,
-    check_counts,
     dead_letter,
 )
 
@@ -166,12 +165,7 @@ class Commits:
         what changes again and again until then is written once.
         """
         app = self._app
-        if app.rebalancing or app.failed is not None or app.draining:
-            return
-        try:
-            self._check_counts()
-        except RefusedError as error:
-            app.fail(error)
+        if app.rebalancing or app.failed is not None or app.draining or not app.topics_fit():
             return
         app.store.rewind_stalled()
         recently = time.monotonic() - _INTERVALS_WHEN_FAR * app.conf.broker_commit_interval
@@ -180,13 +174,6 @@ class Commits:
                 held.commit_began_s <= recently or sum(held.stats.lag.values()) <= _FAR_BEHIND
             )
         )
-
-    def _check_counts(self) -> None:
-        """Nothing more is committed once a topic has more partitions; raises RefusedError."""
-        names, wanted = self._app.names, self._app.shop.partitions
-        check_counts(self._app.consumer.thread.counts(names.inputs.values()), names, wanted)
-        for held in self._app.store.held.values():
-            check_counts(held.writer.counts(), names, wanted)
 
     def _begin_idle(self, is_due: Callable[[Any], bool] = lambda _: True) -> None:
         for held in list(self._app.store.held.values()):

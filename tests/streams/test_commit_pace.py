@@ -29,6 +29,7 @@ def _commits(seconds_ago: float, lag: int) -> tuple[Commits, list[int]]:
         rebalancing=False,
         failed=None,
         draining=False,
+        topics_fit=lambda: True,
         store=store,
         conf=SimpleNamespace(broker_commit_interval=INTERVAL_S),
     )
