@@ -122,6 +122,16 @@ class Distinct:
             return made
         return cls(struct.unpack(f">{len(packed) // 8}Q", packed[1:]))
 
+    @staticmethod
+    def is_packed(packed: bytes) -> bool:
+        """Whether `unpack` can make sense of these bytes.
+
+        >>> Distinct.is_packed(Distinct((1, 2)).pack()), Distinct.is_packed(b"s12345")
+        (True, False)
+        """
+        kind, rest = packed[:1], len(packed) - 1
+        return rest == _REGISTERS if kind == b"d" else kind == b"s" and rest % 8 == 0
+
     def _make_dense(self) -> None:
         hashes, self.hashes = self.hashes, None
         self.registers = bytearray(_REGISTERS)
