@@ -20,6 +20,7 @@ import uuid
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from types import TracebackType
+from typing import NamedTuple
 
 from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient, NewTopic
@@ -29,7 +30,7 @@ _BUILD = _HERE.parents[1] / "build" / "kafka"
 LIBS = _BUILD / "libs"
 
 _HOST = "127.0.0.1"
-_HEAP = ("-Xmx1g", "-Xms256m", "-XX:+UseG1GC", "-XX:MaxDirectMemorySize=256m")
+_JVM = ("-Xms256m", "-XX:+UseG1GC", "-XX:MaxDirectMemorySize=256m")
 
 # Asks Linux to kill the JVM when its parent dies, then becomes it. A process of its own, since
 # between fork and exec a program with threads (librdkafka's) may not run Python.
@@ -136,12 +137,37 @@ def free_ports(count: int) -> list[int]:
     return ports
 
 
+class Seat(NamedTuple):
+    """Where a broker listens, and to which cluster it belongs."""
+
+    cluster: str
+    port: int
+    """Of the listener CLIENT."""
+    properties: Mapping[str, str]
+
+
+def alone() -> Seat:
+    """A cluster of one broker, on fresh ports."""
+    port, internal, controller = free_ports(3)
+    addresses = f"CLIENT://{_HOST}:{port},INTERNAL://{_HOST}:{internal}"
+    return Seat(
+        str(uuid.uuid4()),
+        port,
+        {
+            "listeners": f"{addresses},CONTROLLER://{_HOST}:{controller}",
+            "advertised.listeners": addresses,
+            "controller.quorum.voters": f"1@{_HOST}:{controller}",
+        },
+    )
+
+
 class KafkaBroker:
     """One broker; `with KafkaBroker() as broker:` has it ready at `broker.bootstrap`.
 
     `extra_properties` go into server.properties as they are; clients use the listener named
     CLIENT (`listener.name.client.…`, `listener.security.protocol.map`), and `client_config` is
     what a confluent client then needs to reach it.  `format_options` are the storage tool's.
+    Without a `seat` it is `alone`.
     """
 
     def __init__(
@@ -151,6 +177,8 @@ class KafkaBroker:
         client_config: Mapping[str, str] | None = None,
         format_options: Iterable[str] = (),
         ready_within_s: float = 90,
+        seat: Seat | None = None,
+        heap: str = "1g",
     ) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="kpi-kafka-"))
         self.log = self.folder / "broker.log"
@@ -158,6 +186,8 @@ class KafkaBroker:
         self._client_config = dict(client_config or {})
         self._format_options = tuple(format_options)
         self._ready_within_s = ready_within_s
+        self._seat = seat
+        self._heap = heap
         self._process: subprocess.Popen[bytes] | None = None
         self._port = 0
 
@@ -174,7 +204,7 @@ class KafkaBroker:
     def __enter__(self) -> KafkaBroker:
         atexit.register(self.close)
         for attempts_left in (2, 1, 0):
-            self._format()
+            self.format()
             try:
                 self.start()
             except RuntimeError:
@@ -203,17 +233,22 @@ class KafkaBroker:
 
     def start(self) -> None:
         """Start on the data and the port that it has, and wait until it answers."""
+        self.launch()
+        self.until_ready()
+
+    def launch(self) -> None:
+        """Start without waiting: one of several answers only when most of them are there."""
         assert self._process is None, "the broker runs already"
+        heap = (f"-Xmx{self._heap}", *_JVM)
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-I", "-c", _MORTAL, *self._java(*_HEAP, main="kafka.Kafka")],
+                [sys.executable, "-I", "-c", _MORTAL, *self._java(*heap, main="kafka.Kafka")],
                 cwd=self.folder,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,  # Ctrl-C is for pytest, which then stops the broker
             )
-        self._wait_until_ready()
 
     def stop(self, *, within_s: float = 30) -> None:
         """Shut down in order; after `within_s` by force."""
@@ -243,12 +278,19 @@ class KafkaBroker:
         self.start()
 
     def create_topics(
-        self, names: Iterable[str], *, partitions: int = 4, config: Mapping[str, str] | None = None
+        self,
+        names: Iterable[str],
+        *,
+        partitions: int = 4,
+        config: Mapping[str, str] | None = None,
+        copies: int = 1,
     ) -> None:
         """Create topics and wait until their leaders are known; those that exist stay."""
         wanted = set(names)
         admin = self._admin()
-        new = [NewTopic(name, partitions, 1, config=dict(config or {})) for name in sorted(wanted)]
+        new = [
+            NewTopic(name, partitions, copies, config=dict(config or {})) for name in sorted(wanted)
+        ]
         for created in admin.create_topics(new, operation_timeout=30).values():
             try:
                 created.result(30)
@@ -290,21 +332,17 @@ class KafkaBroker:
         properties = [] if arguments else [str(self.folder / "server.properties")]
         return ["java", *options, logging, "-cp", classpath, main, *arguments, *properties]
 
-    def _format(self) -> None:
+    def format(self) -> None:
         """Write the configuration, with fresh ports, and an empty formatted log folder."""
-        self._port, internal, controller = free_ports(3)
-        addresses = f"CLIENT://{self.bootstrap},INTERNAL://{_HOST}:{internal}"
-        properties = _PROPERTIES | {
-            "listeners": f"{addresses},CONTROLLER://{_HOST}:{controller}",
-            "advertised.listeners": addresses,
-            "controller.quorum.voters": f"1@{_HOST}:{controller}",
-            "log.dirs": str(self.folder / "data"),
-        }
-        lines = [f"{key}={value}\n" for key, value in (properties | self._extra).items()]
+        seat = self._seat or alone()
+        self._port = seat.port
+        log_dirs = {"log.dirs": str(self.folder / "data")}
+        properties = _PROPERTIES | dict(seat.properties) | log_dirs | self._extra
+        lines = [f"{key}={value}\n" for key, value in properties.items()]
         (self.folder / "server.properties").write_text("".join(lines))
         (self.folder / "log4j2.properties").write_text(_LOGGING)
         shutil.rmtree(self.folder / "data", ignore_errors=True)
-        cluster = ["-t", str(uuid.uuid4()), "-c", str(self.folder / "server.properties")]
+        cluster = ["-t", seat.cluster, "-c", str(self.folder / "server.properties")]
         done = subprocess.run(
             self._java(
                 "-XX:TieredStopAtLevel=1",
@@ -320,7 +358,8 @@ class KafkaBroker:
         if done.returncode != 0:
             raise RuntimeError(f"Kafka could not format its folder:\n{done.stdout[-4000:]}")
 
-    def _wait_until_ready(self) -> None:
+    def until_ready(self) -> None:
+        """Wait until it answers."""
         assert self._process is not None
         deadline = time.monotonic() + self._ready_within_s
         admin = self._admin()
