@@ -39,8 +39,8 @@ first-hour: ## time from clone to moving KPIs, in a clone of its own
 test: $(STAMP) ## all tests (some need Java and Maven, or Chromium, and say so)
 	@$(BIN)/python -m pytest $(ARGS)
 
-chaos: $(STAMP) ## kill, stop and join workers on a real broker; minutes
-	@$(BIN)/python -m pytest -m chaos $(ARGS)
+chaos: $(STAMP) ## 200 faults drawn from a seed, on three brokers and then on one; hours
+	@$(BIN)/python -m tests.chaos.marathon $(ARGS)
 
 lint: $(STAMP) ## ruff and mypy, strict
 	@$(BIN)/ruff check .

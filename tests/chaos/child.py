@@ -1,7 +1,8 @@
 """A worker for the tests of the guarantee, which can be told to kill itself at a named point.
 
 `python -m tests.chaos.child SETTINGS` works; with `--supervised` before it, under the product's own
-supervisor. SETTINGS is JSON. The file named by CHAOS_FAULT arms one fault: the name of a point.
+supervisor. SETTINGS is JSON. The file named by CHAOS_FAULT arms one fault: the name of a point, or
+seconds, a colon and a point: then it does nothing at all for so long there, but for its heartbeats.
 """
 
 from __future__ import annotations
@@ -44,16 +45,22 @@ class ChaosSettings:
 
 
 def die_at(fault: Path) -> Any:
-    """A hook that ends this process as `kill -9` does, once, at the point that `fault` names."""
+    """A hook that ends this process as `kill -9` does, once, at the point that `fault` names.
+
+    Or that hangs there, where it says for how long.
+    """
 
     def reached(point: str, _partition: int) -> None:
         try:
-            armed = fault.read_text()
+            seconds, _, armed = fault.read_text().rpartition(":")
         except FileNotFoundError:
             return
         if armed == point:
             fault.unlink(missing_ok=True)
-            os.kill(os.getpid(), signal.SIGKILL)
+            if seconds:
+                time.sleep(float(seconds))
+            else:
+                os.kill(os.getpid(), signal.SIGKILL)
 
     return reached
 

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
 from types import TracebackType
@@ -30,6 +30,7 @@ from kpi_windows.events import TOPICS
 from tests.chaos.child import CLOCK, FAULT, PID, SEEN, ChaosSettings
 
 REPOSITORY = Path(__file__).parents[2]
+NO_BEGINS: Mapping[int, int] = {}
 
 
 def until(what: str, true: Callable[[], Any], within_s: float = 60.0, each_s: float = 0.1) -> Any:
@@ -109,6 +110,12 @@ class Worker:
             os.kill(old, signal.SIGKILL)
         until(f"{self.name} comes to {point!r}", lambda: not self._fault.exists(), 90)
         self.restarted(old)
+
+    def hang_at(self, point: str, seconds: float) -> None:
+        """Do nothing for so long at a named point, but for heartbeats; returns when it began."""
+        until(f"{self.name} works", lambda: self.pid)
+        self._fault.write_text(f"{seconds}:{point}")
+        until(f"{self.name} comes to {point!r}", lambda: not self._fault.exists(), 90)
 
     def freeze(self) -> int:
         pid: int = until(f"{self.name} works", lambda: self.pid)
@@ -229,8 +236,10 @@ class Run:
 
     # -- what Kafka has
 
-    def read(self, topic: str) -> Iterator[Any]:
-        """Every committed record of a topic, by partition and offset."""
+    def read(
+        self, topic: str, begins: Mapping[int, int] = NO_BEGINS, *, partitions: int | None = None
+    ) -> Iterator[Any]:
+        """Every committed record of a topic, by partition and offset; or those from some on."""
         consumer = Consumer(
             {
                 "bootstrap.servers": self.bootstrap,
@@ -243,10 +252,12 @@ class Run:
             }
         )
         try:
-            partitions = range(self.settings.partitions)
-            consumer.assign([TopicPartition(topic, p, OFFSET_BEGINNING) for p in partitions])
+            count = partitions or self.settings.partitions
+            consumer.assign(
+                [TopicPartition(topic, p, begins.get(p, OFFSET_BEGINNING)) for p in range(count)]
+            )
             ended: set[int] = set()
-            while len(ended) < self.settings.partitions:
+            while len(ended) < count:
                 for message in consumer.consume(10_000, 0.1):
                     if message.error() is None:
                         yield message
@@ -275,11 +286,12 @@ class Run:
     def unread(self) -> int:
         """Records in the inputs, the internal one included, that no commit covers yet."""
         committed = self.committed()
+        partitions = range(self.settings.partitions)
         names = [*self.topics.values(), f"{self.settings.app_id}-forwarded"]
         return sum(
-            message.offset() >= committed.get((name, message.partition()), 0)
+            1
             for name in names
-            for message in self.read(name)
+            for _ in self.read(name, {p: committed.get((name, p), 0) for p in partitions})
         )
 
     def settle(self, within_s: float = 120) -> None:

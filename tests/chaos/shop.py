@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
 import msgspec
 
 from kpi_windows.aggregators import is_empty, unpack
-from kpi_windows.codec import unpack_checkpoint
+from kpi_windows.codec import CHECKPOINT, unpack_checkpoint
 from kpi_windows.definitions import Definitions
 from kpi_windows.engine import Shard
 from streams.simulator import Shop, ShopOptions
@@ -30,27 +30,36 @@ def events(seed: int) -> Iterator[tuple[str, bytes, bytes]]:
             yield message.topic, message.key, b"rubbish"
 
 
-def _settled(run: Run) -> bool:
+def settled(run: Run) -> bool:
     """Whether every input is known to be silent, so that the watermark has come to the end."""
-    newest: dict[int, Any] = {}
-    for message in run.read(f"{run.settings.app_id}-panes"):
-        if message.key() == b"checkpoint":
-            newest[message.partition()] = unpack_checkpoint(message.value())
+    newest = [unpack_checkpoint(packed) for packed in checkpoints_of(run).values()]
     return len(newest) == run.settings.partitions and all(
-        checkpoint.watermark_ms == max(checkpoint.heard_ms.values())
-        for checkpoint in newest.values()
+        checkpoint.watermark_ms == max(checkpoint.heard_ms.values()) for checkpoint in newest
     )
 
 
+def checkpoints_of(run: Run) -> dict[int, bytes]:
+    """The last of each partition."""
+    return {
+        message.partition(): message.value()
+        for message in run.read(f"{run.settings.app_id}-panes")
+        if message.key() == CHECKPOINT
+    }
+
+
 def _tables(run: Run) -> dict[str, dict[Any, Any]]:
-    # what was taken back again in a later commit is there, as zero
-    cells = {key: _without_zeros(unpack(value)) for key, value in run.table("panes").items()}
     letters = run.read(f"{run.settings.app_id}-dead-letters")
     return {
-        "panes": {key: cell for key, cell in cells.items() if not is_empty(cell)},
-        "journeys": dict(_journeys(run)),
+        "panes": cells_of(run.table("panes")),
+        "journeys": journeys_of(run.table("state"), run.settings.partitions),
         "dead letters": {(m.partition(), m.key(), m.value()): 1 for m in letters},
     }
+
+
+def cells_of(table: Mapping[tuple[int, bytes], bytes]) -> dict[tuple[int, bytes], Any]:
+    """By partition and key; what was taken back again in a later commit is there, as zero."""
+    cells = {key: _without_zeros(unpack(value)) for key, value in table.items()}
+    return {key: cell for key, cell in cells.items() if not is_empty(cell)}
 
 
 def _without_zeros(cell: list[Any]) -> list[Any]:
@@ -62,23 +71,28 @@ def _without_zeros(cell: list[Any]) -> list[Any]:
     ]
 
 
-def _journeys(run: Run) -> Iterator[tuple[tuple[int, str, str], dict[str, Any]]]:
+Journeys = dict[tuple[int, str, str], dict[str, Any]]
+
+
+def journeys_of(table: Mapping[tuple[int, bytes], bytes], partitions: int) -> Journeys:
     """What each visitor, order, customer and ticket has come to, as a restored state has it.
 
     How much of the past is still kept beside it depends on when it was last looked at; and so it
     does whether the empty journey of a bot is kept at all.
     """
-    partitions = run.settings.partitions
     shards = [Shard(Definitions(), partition, partitions) for partition in range(partitions)]
-    for (partition, key), value in run.table("state").items():
+    for (partition, key), value in table.items():
         shards[partition].load("state", key, value)
-    for shard in shards:
-        for name, table in shard._tables.items():
-            nothing = _facts_of(table.journals.new().head)
-            for key in list(table.packed):
-                head = _facts_of(table.get(key).head)
-                if head != nothing:
-                    yield (shard.partition, name, key), head
+    return {key: head for shard in shards for key, head in _heads_of(shard)}
+
+
+def _heads_of(shard: Shard) -> Iterator[tuple[tuple[int, str, str], dict[str, Any]]]:
+    for name, table in shard._tables.items():
+        nothing = _facts_of(table.journals.new().head)
+        for key in list(table.packed):
+            head = _facts_of(table.get(key).head)
+            if head != nothing:
+                yield (shard.partition, name, key), head
 
 
 def _facts_of(head: Any) -> dict[str, Any]:
@@ -89,14 +103,14 @@ def _facts_of(head: Any) -> dict[str, Any]:
 
 def assert_exact(run: Run) -> None:
     """Panes, journeys and dead letters are those of a run that nothing disturbed."""
-    until("the watermark is at the end", lambda: _settled(run), 60, 1.0)
+    until("the watermark is at the end", lambda: settled(run), 60, 1.0)
     calm = Run(run.bootstrap, f"{run.settings.app_id}-calm", run.folder, shard="shop")
     calm.topics = run.topics
     calm.settings = replace(calm.settings, topics=run.topics, create_topics=True)
     with calm:
         worker = calm.worker("calm")
         calm.settle()
-        until("the watermark is at the end", lambda: _settled(calm), 60, 1.0)
+        until("the watermark is at the end", lambda: settled(calm), 60, 1.0)
         assert worker.stop() == 0
         found = _tables(run)
         for name, wanted in _tables(calm).items():

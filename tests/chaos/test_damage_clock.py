@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from kpi_windows.codec import CHECKPOINT, pack_checkpoint, unpack_checkpoint
+from kpi_windows.codec import pack_checkpoint, unpack_checkpoint
 from kpi_windows.engine import Cut
 from streams.config import load
 from streams.follower import Whole
@@ -40,7 +40,7 @@ def test_a_workers_clock_that_jumps_changes_no_value(
         finally:
             events.close()
         run.settle()
-        until("time is at its end", lambda: shop._settled(run))
+        until("time is at its end", lambda: shop.settled(run))
         wanted = _undisturbed(run)
         assert len(wanted) > 100
         assert _answers(run) == wanted
@@ -53,13 +53,8 @@ def _answers(run: Run) -> dict[str, Any]:
     panes: dict[int, list[tuple[bytes, bytes]]] = defaultdict(list)
     for (partition, key), value in run.table("panes").items():
         panes[partition].append((key, value))
-    checkpoints = {
-        message.partition(): message.value()
-        for message in run.read(f"{run.settings.app_id}-panes")
-        if message.key() == CHECKPOINT
-    }
     log = Log(run.settings.partitions)
-    for partition, checkpoint in checkpoints.items():
+    for partition, checkpoint in shop.checkpoints_of(run).items():
         log.view.apply(partition, panes[partition], checkpoint)
     return log.answers()
 

@@ -75,7 +75,9 @@ def digest(name: str) -> str:
 
 @pytest.mark.parametrize(("package", "pinned"), PINNED.items())
 def test_the_versions_are_those_that_the_engine_was_proven_with(package: str, pinned: str) -> None:
-    assert version(package) == pinned, "read STEPS below, then run `make chaos`, then move the pin"
+    assert version(package) == pinned, (
+        "read STEPS below, then run `pytest -m chaos`, then move the pin"
+    )
 
 
 @pytest.mark.parametrize(("name", "pinned"), STEPS.items())

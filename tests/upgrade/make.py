@@ -11,7 +11,7 @@ from __future__ import annotations
 import base64
 import lzma
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,7 @@ import msgspec
 from kpi_windows.catalogue import CATALOGUE
 from kpi_windows.codec import FORMAT
 from kpi_windows.definitions import VERSION, Definitions
-from kpi_windows.engine import FORWARDED, Cut, Record, Shard
+from kpi_windows.engine import FORWARDED, Cut, DeadLetter, Record, Shard
 from kpi_windows.keys import partition_of
 from kpi_windows.view import View
 from streams.questions import Question, answer
@@ -69,6 +69,8 @@ class Log:
             table: [{} for _ in self.shards] for table in ("state", "panes")
         }
         self.checkpoints = [b""] * partitions
+        self.dead: list[tuple[int, DeadLetter]] = []
+        """With its partition."""
         self._forwarded = [0] * partitions
 
     def load(self, story: Story) -> None:
@@ -89,6 +91,10 @@ class Log:
         batches: dict[tuple[int, str], list[Record]] = defaultdict(list)
         for partition, topic, offset, value in records:
             batches[partition, topic].append(Record(offset, -1, None, value.encode()))
+        self.take_batches(batches)
+
+    def take_batches(self, batches: Mapping[tuple[int, str], Sequence[Record]]) -> None:
+        """The same, by partition and topic."""
         for (partition, topic), batch in batches.items():
             self.shards[partition].ingest(topic, batch)
         self._settle()
@@ -115,6 +121,7 @@ class Log:
                 else:
                     kept[key] = value
         self.checkpoints[partition] = cut.checkpoint
+        self.dead += ((partition, letter) for letter in cut.dead_letters)
         self.view.apply(partition, cut.panes, cut.checkpoint)
         for forward in cut.forwards:
             to = forward.partition
