@@ -1,7 +1,8 @@
 """A producer at a steady rate: the simulated clickstream, moved to now.
 
 A process of its own. The events are made first, into a file; then it prints `sending`, and at the
-end, or when told to stop, what it did as JSON.
+end, or when told to stop, what it did as JSON. What lasts longer than the file sends it again and
+again: the same visitors come back, with events of their own ids.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import signal
 import sys
 import time
 from collections.abc import Iterator
-from itertools import islice
+from itertools import count, islice
 from pathlib import Path
 
 from streams.simulator import Shop, ShopOptions
@@ -20,6 +21,7 @@ from tests.bench.sizes import CLICKS, START_MS
 
 _TICK_S = 0.01
 _FIELD = b'"timestamp":'
+_ID = b'"event_id":"'
 _DIGITS = 13
 
 
@@ -36,14 +38,18 @@ def write(file: Path, rate: int, seconds: int, visitors: int) -> None:
             out.write(b"%d\t%s\t%s\t%d\t%s\n" % (due, each.key, front, happened, rest))
 
 
-def lines(file: Path) -> Iterator[tuple[int, bytes, bytes, int, bytes]]:
-    with file.open("rb") as source:
-        for line in source:
-            due, key, front, happened, rest = line.rstrip(b"\n").split(b"\t")
-            yield int(due), key, front, int(happened), rest
+def lines(file: Path, again_ms: int) -> Iterator[tuple[int, bytes, bytes, int, bytes]]:
+    """For ever; `again_ms` is how long one round of the file takes."""
+    for number in count():
+        shift_ms, id_begins = number * again_ms, b"%s%d." % (_ID, number)
+        with file.open("rb") as source:
+            for line in source:
+                due, key, front, happened, rest = line.rstrip(b"\n").split(b"\t")
+                rest = rest.replace(_ID, id_begins, 1)
+                yield int(due) + shift_ms, key, front, int(happened) + shift_ms, rest
 
 
-def send(bootstrap: str, file: Path) -> dict[str, float]:
+def send(bootstrap: str, file: Path, seconds: int, again_s: int) -> dict[str, float]:
     """In step with the clock; `behind_s` is by how much it ever fell behind."""
     stopped: list[int] = []
     signal.signal(signal.SIGTERM, lambda number, _frame: stopped.append(number))
@@ -51,10 +57,10 @@ def send(bootstrap: str, file: Path) -> dict[str, float]:
     began_ms = time.time_ns() / 1e6
     events = 0
     behind_ms = 0.0
-    for due_ms, key, front, happened_ms, rest in lines(file):
+    for due_ms, key, front, happened_ms, rest in lines(file, again_s * 1_000):
         while (ahead_ms := began_ms + due_ms - time.time_ns() / 1e6) > 0 and not stopped:
             time.sleep(max(_TICK_S, ahead_ms / 1e3))
-        if stopped:
+        if stopped or due_ms >= seconds * 1_000:
             break
         behind_ms = max(behind_ms, -ahead_ms)
         at_ms = int(began_ms) + happened_ms
@@ -66,8 +72,15 @@ def send(bootstrap: str, file: Path) -> dict[str, float]:
     return {"events": events, "wall_s": wall_s, "behind_s": behind_ms / 1e3}
 
 
-if __name__ == "__main__":
-    bootstrap, rate, seconds, visitors, path = sys.argv[1:]
-    write(Path(path), int(rate), int(seconds), int(visitors))
+def main(
+    bootstrap: str, rate: str, seconds: str, visitors: str, path: str, again: str = ""
+) -> None:
+    """`again`: the seconds that the file has, when it is sent more than once."""
+    in_file = int(again or seconds)
+    write(Path(path), int(rate), in_file, int(visitors))
     print("sending", flush=True)
-    print(json.dumps(send(bootstrap, Path(path))), flush=True)
+    print(json.dumps(send(bootstrap, Path(path), int(seconds), in_file)), flush=True)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

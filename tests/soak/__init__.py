@@ -1,0 +1,1 @@
+"""Hours of work in minutes: does what must stay flat stay flat?  `make soak`."""

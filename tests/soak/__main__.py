@@ -1,0 +1,232 @@
+"""`make soak`: half of the maximum rate for half an hour or more; see docs/benchmarks.md, Soak.
+
+A real broker, `kpi worker`, `kpi exporter`, a scrape each ten seconds, clicks at a steady rate, and
+beside them a whole small shop, so that every topic has events.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from kpi_windows.events import TOPICS
+from tests.bench import clickstream, report, worker
+from tests.bench.processes import KPI, REPOSITORY, Kpi, get, until
+from tests.bench.sizes import CLICKS, PARTITIONS, Sizes
+from tests.kafka.broker import KafkaBroker, why_not
+from tests.soak import verdict
+from tests.soak.samples import Sample, Sampler
+
+_EACH_S = 10.0
+_ROUND_S = 120
+"""Seconds of clicks that are made before; then the same visitors come again."""
+_TAKEN_IN = re.compile(r'^kpi_processor_taken_in_total{topic="clickstream"} (\S+)$', re.MULTILINE)
+_KEPT = {"shop_minute_panes": "2h", "shop_lateness": "default=2m"}
+"""What a shop keeps for hours or days is kept for minutes: else it would rightly grow all the time."""
+_INPUT = {"retention.ms": "120000", "segment.bytes": str(64 << 20), "segment.ms": "60000"}
+
+
+def say(words: str) -> None:
+    """Progress, apart from the result."""
+    print(f"[{time.strftime('%H:%M:%S')}] {words}", file=sys.stderr, flush=True)
+
+
+def maximum(folder: Path, events: int) -> float:
+    """Events a second that a worker takes from a backlog, alone with the broker."""
+    sizes = Sizes(events=events, visitors=events // 12, plain_events=0)
+    with KafkaBroker() as broker:
+        clickstream.fill(broker, sizes)
+        ends = clickstream.ends(broker.bootstrap, CLICKS)
+        found = worker.measure(broker.bootstrap, "maximum", folder / "maximum", ends)
+    return found["events"] / found["wall_s"]
+
+
+@contextmanager
+def ended(process: subprocess.Popen[str]) -> Iterator[subprocess.Popen[str]]:
+    """Whatever happens: terminated, and waited for."""
+    try:
+        yield process
+    finally:
+        process.terminate()
+        try:
+            process.wait(40)
+        except subprocess.TimeoutExpired:
+            process.kill()
+
+
+def _clicks(bootstrap: str, rate: int, seconds: int, file: Path) -> subprocess.Popen[str]:
+    told = (bootstrap, rate, seconds, rate * 40, file, _ROUND_S)
+    command = [sys.executable, "-m", "tests.bench.pace", *map(str, told)]
+    return subprocess.Popen(command, cwd=REPOSITORY, stdout=subprocess.PIPE, text=True)
+
+
+def _shop(bootstrap: str, folder: Path, visits: int) -> subprocess.Popen[str]:
+    command = [*KPI, "simulate", "--live", "--to-kafka", "--visits", str(visits), "--seed", "5"]
+    servers = ["--bootstrap-servers", bootstrap]
+    with (folder / "simulate.log").open("w") as log:
+        return subprocess.Popen([*command, *servers], cwd=folder, stdout=log, stderr=log, text=True)
+
+
+class Soak:
+    """One run."""
+
+    def __init__(self, told: argparse.Namespace, folder: Path) -> None:
+        self._told = told
+        self._folder = folder
+
+    def run(self) -> dict[str, Any]:
+        told = self._told
+        machine = report.machine()
+        most = told.maximum
+        if most is None:
+            say("measuring the maximum rate")
+            most = maximum(self._folder, told.maximum_events)
+        rate = told.rate or int(most / 2)
+        say(f"the maximum is {most:,.0f} events a second; soaking at {rate:,}")
+        found = self._soak(rate)
+        judged = verdict.judge(found["samples"])
+        summary = {
+            "minutes": told.minutes,
+            "maximum": most,
+            "rate": rate,
+            "cores": machine["cores"],
+            "load": machine["load_average_before"],
+            "events": found["sent"],
+            "cores_used": found["cores_used"],
+        }
+        return {
+            "machine": machine,
+            **summary,
+            "flat": all(each.flat for each in judged),
+            "judged": [{**each._asdict(), "flat": each.flat} for each in judged],
+            "markdown": verdict.markdown(judged, summary),
+            "samples": found["samples"],
+            "clicks": found["clicks"],
+        }
+
+    def _soak(self, rate: int) -> dict[str, Any]:
+        seconds = int(self._told.minutes * 60)
+        with KafkaBroker() as broker, ExitStack() as stack:
+            broker.create_topics(TOPICS, partitions=PARTITIONS, config=_INPUT)
+            settings = {**worker.settings_of(broker.bootstrap, "soak"), **_KEPT}
+            works, serves = (
+                stack.enter_context(Kpi(*command, folder=self._folder, settings=settings))
+                for command in (("worker", "--create-topics"), ("exporter",))
+            )
+            until("the worker begins", lambda: works.said(worker.RESTORED), 60)
+            say(f"making {_ROUND_S} s of clicks")
+            clicks = _clicks(broker.bootstrap, rate, seconds, self._folder / "clicks")
+            stack.enter_context(ended(clicks))
+            assert clicks.stdout is not None
+            assert clicks.stdout.readline().strip() == "sending"
+            shop = _shop(broker.bootstrap, self._folder, self._told.visits)
+            stack.enter_context(ended(shop))
+            processes = _processes(works, serves, broker)
+            urls = [each.url() + "/metrics" for each in (works, serves)]
+            sampler = Sampler(processes, urls[0], urls[1], broker.folder)
+            self._sample(sampler, seconds, works, serves)
+            told = json.loads(clicks.stdout.read().strip().splitlines()[-1])
+            shop.terminate()
+            shop.wait(30)
+            say("all is sent; waiting until all is counted")
+            sent = sum(clickstream.ends(broker.bootstrap, CLICKS).values())
+            until("all is counted", lambda: _counted(urls[1]) == sent, 60 + seconds, 1.0)
+        return {
+            "sent": sent,
+            "clicks": told,
+            "samples": sampler.samples,
+            "cores_used": _cores_used(sampler.samples, processes),
+        }
+
+    def _sample(self, sampler: Sampler, seconds: int, *runs: Kpi) -> None:
+        began = time.monotonic()
+        for number in range(1, int(seconds / _EACH_S) + 1):
+            time.sleep(max(0.0, began + number * _EACH_S - time.monotonic()))
+            for each in runs:
+                each.runs()
+            sample = sampler.take()
+            if number % 6 == 0:
+                say(_line(sample))
+
+
+def _line(sample: Sample) -> str:
+    return (
+        "{:4.0f} min  worker {:6.0f} MB, exporter {:6.0f} MB, lag {:7,.0f}, visible after "
+        "{:.1f} s (p99)".format(
+            sample["at_s"] / 60,
+            sample["worker.rss_mb"],
+            sample["exporter.rss_mb"],
+            sample["lag"],
+            sample.get("delay_p99_s", float("nan")),
+        )
+    )
+
+
+def _processes(works: Kpi, serves: Kpi, broker: KafkaBroker) -> dict[str, psutil.Process]:
+    supervisor, child = works.processes()[:2]
+    return {
+        "worker": child,
+        "supervisor": supervisor,
+        "exporter": serves.processes()[0],
+        "broker": psutil.Process(broker.pid),
+    }
+
+
+def _counted(url: str) -> float:
+    """Clicks that the exporter has."""
+    found = _TAKEN_IN.search(get(url))
+    return float(found[1]) if found else 0.0
+
+
+def _cores_used(samples: Sequence[Sample], names: Iterable[str]) -> dict[str, float]:
+    """Over the judged time."""
+    late = verdict.settled(samples)
+    seconds = late[-1]["at_s"] - late[0]["at_s"]
+    return {
+        name: (late[-1][f"{name}.cpu_s"] - late[0][f"{name}.cpu_s"]) / seconds for name in names
+    }
+
+
+def arguments() -> argparse.Namespace:
+    """As `make soak ARGS="…"` has them."""
+    parser = argparse.ArgumentParser(
+        prog="make soak", description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
+    parser.add_argument("--minutes", type=float, default=30.0, help="how long [30]")
+    parser.add_argument("--maximum", type=float, help="events a second, instead of measuring it")
+    parser.add_argument("--maximum-events", type=int, default=1_200_000, help="for measuring it")
+    parser.add_argument("--rate", type=int, help="events a second, instead of half the maximum")
+    parser.add_argument("--visits", type=int, default=3_000, help="of the whole shop, an hour")
+    parser.add_argument("--json", type=Path, default=REPOSITORY / "build" / "soak.json")
+    return parser.parse_args()
+
+
+def main() -> None:
+    """Exit code 1 when something isn't flat."""
+    told = arguments()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # what was started is ended
+    missing = why_not()
+    if missing:
+        sys.exit(missing)
+    with tempfile.TemporaryDirectory(prefix="kpi-soak-") as folder:
+        found = Soak(told, Path(folder)).run()
+    report.write(told.json, found)
+    print(found["markdown"])
+    say(f"all samples: {told.json}")
+    sys.exit(0 if found["flat"] else 1)
+
+
+if __name__ == "__main__":
+    main()
