@@ -22,6 +22,7 @@ from typing import Any
 import psutil
 
 from kpi_windows.events import TOPICS
+from streams.simulator import Shop, ShopOptions
 from tests.bench import clickstream, report, worker
 from tests.bench.processes import KPI, REPOSITORY, Kpi, get, until
 from tests.bench.sizes import CLICKS, PARTITIONS, Sizes
@@ -33,9 +34,12 @@ _EACH_S = 10.0
 _ROUND_S = 120
 """Seconds of clicks that are made before; then the same visitors come again."""
 _TAKEN_IN = re.compile(r'^kpi_processor_taken_in_total{topic="clickstream"} (\S+)$', re.MULTILINE)
-_KEPT = {"shop_minute_panes": "2h", "shop_lateness": "default=2m"}
-"""What a shop keeps for hours or days is kept for minutes: else it would rightly grow all the time."""
-_INPUT = {"retention.ms": "120000", "segment.bytes": str(64 << 20), "segment.ms": "60000"}
+_KEPT = {"shop_minute_panes": "1h", "shop_lateness": "default=2m"}
+"""What a shop keeps for days is kept for an hour: else it would rightly grow all the time."""
+_PAST_S = 3_600
+"""And that hour is played first, with so many clicks a second, so that all of it is there."""
+_PAST_RATE = 500
+_INPUT = {"retention.bytes": str(256 << 20), "segment.bytes": str(32 << 20)}
 
 
 def say(words: str) -> None:
@@ -70,6 +74,21 @@ def _clicks(bootstrap: str, rate: int, seconds: int, file: Path) -> subprocess.P
     told = (bootstrap, rate, seconds, rate * 40, file, _ROUND_S)
     command = [sys.executable, "-m", "tests.bench.pace", *map(str, told)]
     return subprocess.Popen(command, cwd=REPOSITORY, stdout=subprocess.PIPE, text=True)
+
+
+def _play_past(bootstrap: str, visitors: int) -> int:
+    """The clicks of the hour before, as fast as they go; how many."""
+    options = ShopOptions(
+        clickstream_only=True, visitors=visitors, events_per_second=_PAST_RATE, late_by_ms=20_000
+    )
+    now_ms = time.time_ns() // 1_000_000
+    to = clickstream.producer(bootstrap)
+    count = 0
+    for message in Shop(3, options).events(now_ms - _PAST_S * 1_000, now_ms):
+        clickstream.produce(to, CLICKS, message.key, message.value, message.arrival_ms)
+        count += 1
+    assert to.flush(60) == 0
+    return count
 
 
 def _shop(bootstrap: str, folder: Path, visits: int) -> subprocess.Popen[str]:
@@ -126,6 +145,10 @@ class Soak:
                 for command in (("worker", "--create-topics"), ("exporter",))
             )
             until("the worker begins", lambda: works.said(worker.RESTORED), 60)
+            urls = [each.url() + "/metrics" for each in (works, serves)]
+            say("playing the hour before")
+            past = _play_past(broker.bootstrap, rate * 40)
+            until("the past is counted", lambda: _counted(urls[1]) == past, 900, 1.0)
             say(f"making {_ROUND_S} s of clicks")
             clicks = _clicks(broker.bootstrap, rate, seconds, self._folder / "clicks")
             stack.enter_context(ended(clicks))
@@ -134,7 +157,6 @@ class Soak:
             shop = _shop(broker.bootstrap, self._folder, self._told.visits)
             stack.enter_context(ended(shop))
             processes = _processes(works, serves, broker)
-            urls = [each.url() + "/metrics" for each in (works, serves)]
             sampler = Sampler(processes, urls[0], urls[1], broker.folder)
             self._sample(sampler, seconds, works, serves)
             told = json.loads(clicks.stdout.read().strip().splitlines()[-1])
