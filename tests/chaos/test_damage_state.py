@@ -8,10 +8,13 @@ from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
-from kpi_windows.codec import CHECKPOINT
+from kpi_windows.codec import CHECKPOINT, FORMAT
 from kpi_windows.definitions import Definitions
+from streams.config import load
+from streams.follower import Follower, Whole
 from streams.topics import RefusedError
 from streams.worker import EXIT_REFUSED
 from tests.chaos.harness import Run
@@ -210,3 +213,25 @@ def test_more_partitions_than_the_state_was_made_with_are_refused(kept: Kept) ->
     object.__setattr__(kept.settings, "partitions", 2)
     said = refused(kept)
     assert "made with 1 partitions, now there are 2" in said
+
+
+def test_a_downgrade_is_refused_by_the_format_whatever_else_a_newer_version_writes(
+    kept: Kept,
+) -> None:
+    """By a worker that restores, and by an exporter that meets it."""
+    newer = msgspec.msgpack.encode({"format": FORMAT + 1, "counts": "elsewhere"})
+    asyncio.run(kept.write())
+    for topic in (kept.names.state, kept.names.panes):
+        records = [(b"~of another kind", b"\xc1"), (CHECKPOINT, newer)]
+        asyncio.run(kept.produce(topic, records, f"{kept.settings.app_id}-newer"))
+    assert f"has format {FORMAT + 1}, this version writes {FORMAT}" in refused(kept)
+    servers, app_id = ",".join(kept.settings.bootstrap_servers), kept.settings.app_id
+    settings = load(
+        environ={
+            "KPI_BOOTSTRAP_SERVERS": servers,
+            "KPI_APP_ID": app_id,
+            "KPI_PARTITIONS": "1",
+        }
+    )
+    with pytest.raises(RefusedError, match=f"{app_id}-panes-0 has format {FORMAT + 1}"):
+        asyncio.run(asyncio.wait_for(Follower(settings, Whole(settings)).run(), 60))
