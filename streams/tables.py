@@ -119,8 +119,8 @@ class ShardStore(Store):
             if partition in self.held and not await self._untouched(self.held[partition]):
                 log.warning("partition %d: another worker committed meanwhile", partition)
                 self._forget(partition)
-            if partition not in self.held:
-                await self._restore(partition)
+            if partition not in self.held and not await self._restore(partition):
+                return
             await self.flowing.wait()
             held = self.held[partition]
             await self._seek(held, held.positions)
@@ -129,8 +129,13 @@ class ShardStore(Store):
                 del self._restoring[partition]
                 return
 
-    async def _restore(self, partition: int) -> None:
-        self.held[partition] = held = await self.app.restorer.restore(partition)
+    async def _restore(self, partition: int) -> bool:
+        """False when the partition went meanwhile: aiokafka may lose what cancelled this task."""
+        held = await self.app.restorer.restore(partition)
+        if self._restoring.get(partition) is not asyncio.current_task():
+            self._soon(self._close(held))
+            return False
+        self.held[partition] = held
         self.data[partition] = held.shard
         log.info(
             "partition %d: restored, %d records in %.2f s, next %s",
@@ -139,6 +144,7 @@ class ShardStore(Store):
             held.stats.restore_seconds,
             held.positions,
         )
+        return True
 
     async def _untouched(self, held: Held) -> bool:
         """Whether a partition that stayed with us is still as we committed it."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from itertools import pairwise
 from types import SimpleNamespace
 from typing import Any
@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.errors import OffsetOutOfRangeError
+from faust.types import TP
 
 from kpi_windows.engine import Record
 from streams.fetches import Batch, drain
@@ -104,6 +105,49 @@ def test_a_position_that_the_log_does_not_have_is_an_error_and_never_guessed(
         asyncio.run(asyncio.wait_for(_consume(kafka, app_id, beyond, auto_offset_reset="none"), 20))
 
 
+# -- partitions come and go
+
+
+class _Writer:
+    """It notes that it was closed."""
+
+    closed = False
+
+    async def close(self) -> None:
+        self.closed = True
+
+
+def test_a_partition_that_goes_while_it_is_restored_is_not_held_though_the_restore_goes_on() -> (
+    None
+):
+    """As when aiokafka waits for tasks of its own, and takes our cancellation for theirs."""
+
+    async def run() -> None:
+        app, store, held = _store()
+        held.writer = writer = _Writer()
+        store.held.clear()
+
+        async def restore(_partition: int) -> Held:
+            try:
+                await asyncio.sleep(3600)
+            except asyncio.CancelledError:
+                pass
+            return held
+
+        app.restorer = SimpleNamespace(restore=restore)
+        all_topics = {TP(name, 0) for name in app.names.inputs.values()}
+        await store.on_rebalance(all_topics, set(), set())
+        await asyncio.sleep(0)
+        await store.on_rebalance(set(), set(), set())
+        for _ in range(5):
+            await asyncio.sleep(0)
+        assert store.held == {}
+        assert writer.closed
+        assert app.failed is None
+
+    asyncio.run(run())
+
+
 # -- the position guard
 
 
@@ -111,7 +155,9 @@ class _App:
     """What the store asks of the app; it notes where was sought and what failed."""
 
     def __init__(self) -> None:
-        self.names = Names.of(settings_for(None, "app"))
+        self.shop = settings_for(None, "app")
+        self.names = Names.of(self.shop)
+        self.restorer: Any = None
         self.failed: BaseException | None = None
         self.draining = False
         self.span = ALL
@@ -128,6 +174,9 @@ class _App:
 
     def reach(self, tp: TopicPartition) -> tuple[int, int, int] | None:
         return self.told.get(tp.topic)
+
+    def counts(self, topics: Iterable[str]) -> dict[str, int]:
+        return dict.fromkeys(topics, self.shop.partitions)
 
     async def hold(self, tp: TopicPartition) -> None:
         self.held.append(tp)
