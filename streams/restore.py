@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from aiokafka import TopicPartition
+from aiokafka.errors import KafkaError
 
 from kpi_windows.compatibility import DefinitionsChanged, StateDamagedError
 from kpi_windows.engine import Cut, Record
@@ -29,6 +30,7 @@ from streams.transport import Offsets
 log = logging.getLogger(__name__)
 
 _ATTEMPTS = 3
+_PAUSE_S = 1.0
 _AT_ONCE = 8  # partitions
 _END_PATIENCE_S = 10.0
 _TELL_EVERY_S = 5.0
@@ -181,6 +183,12 @@ class Restorer:
                 if attempt == _ATTEMPTS:
                     raise await self._lost(_beheaded(self._names, partition, error)) from error
                 log.info("partition %d: restoring again, %s", partition, error)
+            except (KafkaError, OSError, TimeoutError) as error:
+                await writer.close()
+                if attempt == _ATTEMPTS:
+                    raise
+                log.warning("partition %d: restoring again, for Kafka failed: %r", partition, error)
+                await asyncio.sleep(_PAUSE_S)
             except StateLostError as error:
                 await writer.close()
                 raise await self._lost(str(error)) from error

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from aiokafka import AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
+from aiokafka.errors import KafkaConnectionError
 
 from kpi_windows.engine import Cut
 from kpi_windows.events import TOPICS
@@ -142,6 +143,32 @@ def test_a_state_comes_back_as_it_was_committed(kafka: KafkaBroker, app_id: str)
     assert held.positions == {**dict.fromkeys((*TOPICS, "forwarded"), 0), "carts": 7}
     assert held.committed == {"carts": 7}
     assert held.stats.restore_records == 3 + 4
+
+
+@pytest.mark.kafka
+def test_a_connection_that_breaks_while_a_state_comes_back_is_tried_again(
+    kafka: KafkaBroker, app_id: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = settings_for(kafka, app_id)
+    monkeypatch.setattr("streams.restore._PAUSE_S", 0.0)
+    broken = [KafkaConnectionError(), ConnectionResetError()]
+    ask = _asking({"carts": Offsets(0, 20, 7)})
+
+    async def breaking(tps: list[TopicPartition]) -> Any:
+        if broken:
+            raise broken.pop()
+        return await ask(tps)
+
+    async def use() -> Held:
+        await _commit(settings, _cut({"positions": {"carts": 7}}, (b"carts/a", b"[5, 2]")))
+        held = await Restorer(settings, Names.of(settings), FakeShard, breaking, {}).restore(0)
+        await held.writer.close()
+        return held
+
+    held = _run(settings, use)
+    assert not broken
+    assert held.shard.sums == {b"carts/a": [5, 2]}
+    assert held.positions["carts"] == 7
 
 
 @pytest.mark.kafka
