@@ -75,9 +75,11 @@ class Worker:
         try:
             pid = int(self._pid.read_text())
             os.kill(pid, 0)
+            told = Path(f"/proc/{pid}/cmdline")
+            is_other = told.exists() and b"tests.chaos.child" not in told.read_bytes()
         except (OSError, ValueError):
             return None
-        return pid
+        return None if is_other else pid  # the number may be somebody else's by now
 
     def seen(self) -> int:
         """Events that the process which works has taken in."""
@@ -94,8 +96,20 @@ class Worker:
         partial.replace(self._clock)
 
     def kill(self) -> None:
-        pid = until(f"{self.name} works", lambda: self.pid)
-        os.kill(pid, signal.SIGKILL)
+        self._signal(signal.SIGKILL)
+
+    def _signal(self, which: signal.Signals) -> int:
+        """To the process that works, as soon as one does; returns its id."""
+
+        def sent() -> int | None:
+            try:
+                if (pid := self.pid) is not None:
+                    os.kill(pid, which)
+            except ProcessLookupError:
+                return None
+            return pid
+
+        return int(until(f"{self.name} works", sent))
 
     def restarted(self, old: int | None) -> int:
         return int(
@@ -107,7 +121,7 @@ class Worker:
         old = until(f"{self.name} works", lambda: self.pid)
         self._fault.write_text(point)
         if point in {"fenced", "restoring"}:
-            os.kill(old, signal.SIGKILL)
+            old = self._signal(signal.SIGKILL)
         until(f"{self.name} comes to {point!r}", lambda: not self._fault.exists(), 90)
         self.restarted(old)
 
@@ -118,9 +132,7 @@ class Worker:
         until(f"{self.name} comes to {point!r}", lambda: not self._fault.exists(), 90)
 
     def freeze(self) -> int:
-        pid: int = until(f"{self.name} works", lambda: self.pid)
-        os.kill(pid, signal.SIGSTOP)
-        return pid
+        return self._signal(signal.SIGSTOP)
 
     def stop(self, within_s: float = 40) -> int:
         """SIGTERM to the supervisor; returns its exit code."""
