@@ -10,11 +10,10 @@ time; it is recovered when an order ends a silence that was longer.  It must not
 
 from __future__ import annotations
 
-import msgspec
-
 from kpi_windows.definitions import Definitions
 from kpi_windows.facts import Deltas
 from kpi_windows.facts.visits import CART
+from kpi_windows.journeys.cart_state import Cart
 from kpi_windows.journeys.journal import NEVER
 
 _CARTS = CART.slot("carts")
@@ -28,20 +27,6 @@ _RECOVERED_MS = CART.slot("recovered_ms")
 
 _MOST = 10**18
 """A cart that is worth more millionths isn't told apart."""
-
-
-class Cart(msgspec.Struct, array_like=True):
-    """A cart with a product and no order yet."""
-
-    cart_id: str
-    start_ms: int
-    last_ms: int
-    device: str
-    value_micros: int = 0
-    is_abandoned: bool = False
-    """Stated as abandoned."""
-    left_ms: int = 0
-    """When it was first abandoned, if ever."""
 
 
 class Carts:

@@ -24,7 +24,7 @@ from kpi_windows.events import (
 )
 from kpi_windows.facts import NONE
 from kpi_windows.journeys.journal import Entry
-from kpi_windows.journeys.visitor import (
+from kpi_windows.journeys.visitor_state import (
     ADD,
     BEAT,
     CHECKOUT,

@@ -8,7 +8,7 @@ from __future__ import annotations
 from kpi_windows.events import CustomerForgotten, OrderCompleted, TicketOpened
 from kpi_windows.facts import NONE
 from kpi_windows.journeys.journal import Entry
-from kpi_windows.journeys.visitor import CONTACTED, FORGOTTEN, ORDERED
+from kpi_windows.journeys.visitor_state import CONTACTED, FORGOTTEN, ORDERED
 
 
 def order_entry(event: OrderCompleted, value_micros: int) -> Entry:

@@ -17,6 +17,7 @@ is a function of the folded state and the watermark.
 from __future__ import annotations
 
 from bisect import bisect
+from collections.abc import Callable, Sequence
 from typing import Any, Generic, Protocol, TypeVar
 
 import msgspec
@@ -43,6 +44,8 @@ class Rules(Protocol[S]):
 
     def step(self, state: S, entry: Entry, sign: int) -> None:
         """Moves the state by an event and adds sign × its facts."""
+
+    # It may also have `steps(state, entries, sign)`: the same for several in order, but faster.
 
     def settle(self, state: S, watermark_ms: int, sign: int) -> bool:
         """Adds sign × the facts that are due by the watermark and marks them stated in the state;
@@ -103,6 +106,13 @@ class Journals(Generic[S]):
         self._encode = msgspec.msgpack.Encoder().encode
         self._decode = msgspec.msgpack.Decoder(_Packed[rules.state]).decode  # type: ignore[name-defined]
         self._decode_state = msgspec.msgpack.Decoder(rules.state).decode
+        self._steps: Callable[[S, Sequence[Entry], int], None] = getattr(
+            rules, "steps", self._one_by_one
+        )
+
+    def _one_by_one(self, state: S, entries: Sequence[Entry], sign: int) -> None:
+        for entry in entries:
+            self.rules.step(state, entry, sign)
 
     def new(self) -> Journal[S]:
         """An entity of which nothing is known."""
@@ -157,7 +167,10 @@ class Journals(Generic[S]):
         for entry in entries:
             (repeated if self._repeats(journal, entry[2]) else fresh).append(entry)
         fresh.sort()
-        for entry in fresh:
+        for number, entry in enumerate(fresh):
+            if entry[0] > journal.last_ms and entry[0] >= journal.settled_ms:
+                self._append(journal, fresh[number:])
+                break
             self._place(journal, entry)
         return repeated
 
@@ -176,13 +189,10 @@ class Journals(Generic[S]):
 
     def _place(self, journal: Journal[S], entry: Entry) -> None:
         at_ms = entry[0]
-        if journal.base is None and journal.packed_base is _NOTHING:
-            journal.base = self.copy(journal.head)
         if at_ms > journal.last_ms and at_ms >= journal.settled_ms:
-            self.rules.step(journal.head, entry, 1)
-            journal.kept.append(entry)
-            journal.last_ms = at_ms
+            self._append(journal, [entry])
             return
+        self._keep_base(journal)
         self._open(journal)
         if at_ms >= journal.settled_ms and (not journal.kept or entry >= journal.kept[-1]):
             self.rules.step(journal.head, entry, 1)
@@ -190,6 +200,17 @@ class Journals(Generic[S]):
         else:
             self._again(journal, entry)
         journal.last_ms = journal.kept[-1][0]
+
+    def _append(self, journal: Journal[S], entries: list[Entry]) -> None:
+        """What comes after all that is known needs neither the base nor the events kept."""
+        self._keep_base(journal)
+        self._steps(journal.head, entries, 1)
+        journal.kept += entries
+        journal.last_ms = entries[-1][0]
+
+    def _keep_base(self, journal: Journal[S]) -> None:
+        if journal.base is None and journal.packed_base is _NOTHING:
+            journal.packed_base = msgspec.Raw(self._encode(journal.head))
 
     def settle(self, journal: Journal[S], watermark_ms: int) -> int:
         """States what time alone has brought; to be called before facts are shown.
@@ -199,8 +220,7 @@ class Journals(Generic[S]):
         due_ms = self.rules.due_ms(journal.head)
         if due_ms > watermark_ms:
             return due_ms
-        if journal.is_final:
-            journal.base = self.copy(journal.head)
+        self._keep_base(journal)
         if self.rules.settle(journal.head, watermark_ms, 1):
             journal.settled_ms = watermark_ms
         return self.rules.due_ms(journal.head)
@@ -226,8 +246,7 @@ class Journals(Generic[S]):
     def _fold(self, journal: Journal[S], horizon_ms: int) -> None:
         base = self._open(journal)
         final = [entry for entry in journal.kept if entry[0] < horizon_ms]
-        for entry in final:
-            self.rules.step(base, entry, 0)
+        self._steps(base, final, 0)
         del journal.kept[: len(final)]
         journal.ids.difference_update(entry[2] for entry in final)
 
@@ -251,16 +270,13 @@ class Journals(Generic[S]):
         rules = self.rules
         place = bisect(journal.kept, entry)
         before = self.copy(journal.base)
-        for earlier in journal.kept[:place]:
-            rules.step(before, earlier, 0)
+        self._steps(before, journal.kept[:place], 0)
         after = self.copy(before)
-        for later in journal.kept[place:]:
-            rules.step(before, later, -1)
+        self._steps(before, journal.kept[place:], -1)
         if journal.settled_ms:
             rules.settle(before, journal.settled_ms, -1)
         journal.kept.insert(place, entry)
-        for later in journal.kept[place:]:
-            rules.step(after, later, 1)
+        self._steps(after, journal.kept[place:], 1)
         journal.head = after
         if journal.settled_ms:
             rules.settle(after, journal.settled_ms, 1)

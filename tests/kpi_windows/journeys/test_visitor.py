@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -15,6 +17,7 @@ from kpi_windows.journeys import clicks, visitor
 from kpi_windows.journeys.journal import Entry, Journals
 from kpi_windows.journeys.visitor import VisitorRules
 from kpi_windows.windows import Grid
+from tests.kpi_windows.journeys import laws
 
 T0 = 1_569_888_000_000  # 2019-10-01T00:00Z, a Tuesday
 DEFINITIONS = Definitions()
@@ -351,3 +354,20 @@ def test_facts_depend_on_the_events_alone_not_on_arrival_watermarks_trims_or_pac
 def test_a_long_visit_is_trimmed_without_a_trace(extra: int) -> None:
     entries = [page(i / 10, page=f"/{i % 7}", event_id=str(i)) for i in range(60 + extra)]
     assert facts_of(entries, [], trims=True) == facts_of(entries, [])
+
+
+@given(ENTRIES, st.sets(st.integers(0, 14)), st.sampled_from([1, -1, 0]))
+def test_several_steps_at_once_are_the_same_as_one_by_one(
+    entries: list[Entry], breaks: set[int], sign: int
+) -> None:
+    told = []
+    life = sorted(entries)
+    for cuts in (set(range(len(life))), breaks):
+        deltas = Deltas()
+        rules = VisitorRules(DEFINITIONS, deltas, GRID)
+        state = rules.state()
+        at = [0, *sorted(cut for cut in cuts if 0 < cut < len(life)), len(life)]
+        for first, last in pairwise(at):
+            rules.steps(state, life[first:last], sign)
+        told.append((msgspec.msgpack.encode(state), laws.facts_of(deltas)))
+    assert told[0] == told[1]
