@@ -4,7 +4,7 @@
     order_refunded …  -> order
     ticket_opened     -> ticket (its key), visitor
     subscription_…    -> customer
-    customer_forgotten-> customer, visitor
+    customer_forgotten-> customer, visitor, subscriber
     reports, bookings -> statement
     plans, counts     -> gauge
     subscriber_joined -> subscriber
@@ -187,6 +187,8 @@ def others(event: Event, definitions: Definitions) -> list[tuple[str, str, Entry
     elif isinstance(event, CustomerForgotten):
         if event.visitor_id is not None:
             told.append((VISITORS, event.visitor_id, heard.forgotten_entry(event)))
+        if event.subscriber_id is not None:
+            told.append((SUBSCRIBERS, event.subscriber_id, subscriber.forgotten_entry(event)))
     elif isinstance(event, SubscriberLeft) and event.message_id is not None:
         told.append((MESSAGES, event.message_id, message.left_entry(event)))
     return told

@@ -173,6 +173,17 @@ def _rate(value: Any) -> Rate:
     return Rate(parse_time(told.isoformat() if isinstance(told, date) else str(told)), rate)
 
 
+def _secret(least: int) -> Callable[[Any], str]:
+    """Says what was expected, and never what was given."""
+
+    def read(value: Any) -> str:
+        if not isinstance(value, str) or (value and len(value) < least):
+            raise ValueError(f"expected text{f' of at least {least} characters' if least else ''}")
+        return value
+
+    return read
+
+
 def _tokens(value: Any) -> tuple[str, ...]:
     """Says what was expected, and never what was given: it may be a secret."""
     pattern = r"[A-Za-z0-9._~+/-]{16,200}=*"  # what a header `Authorization: Bearer` can hold
@@ -219,6 +230,8 @@ WORDS = Kind(
     _split,
     lambda value: "[" + ", ".join(map(_quoted, value)) + "]",
 )
+SECRET = Kind("text", _secret(0), show=_quoted)
+PEPPER = Kind("text of at least 16 characters", _secret(16), show=_quoted)
 TOKENS = Kind(
     'a list of secrets as ["…"], each of 16 to 200 letters, digits and -._~+/=',
     _tokens,

@@ -47,7 +47,7 @@ class Kafka:
     """With a SASL protocol: how to log in."""
     sasl_username: str = setting("", kinds.TEXT)
     """With a SASL protocol: who."""
-    sasl_password: str = setting("", kinds.TEXT, secret=True)
+    sasl_password: str = setting("", kinds.SECRET, secret=True)
     """With a SASL protocol; better by its variable than in the file."""
     cafile: str = setting("", kinds.TEXT)
     """With an SSL protocol: certificates to trust (PEM), when the system's don't do."""

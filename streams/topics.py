@@ -217,6 +217,17 @@ async def counts(admin: Any, topics: Iterable[str] | None) -> dict[str, int]:
     return {topic["topic"]: len(topic["partitions"]) for topic in found if topic["partitions"]}
 
 
+async def configs_of(admin: Any, topics: Iterable[str]) -> dict[str, dict[str, str]]:
+    """The configuration of topics that are there."""
+    wanted = [ConfigResource(ConfigResourceType.TOPIC, topic) for topic in topics]
+    answers = await admin.describe_configs(wanted)
+    return {
+        topic: {entry[0]: entry[1] for entry in entries}
+        for answer in answers
+        for _code, _why, _kind, topic, entries in answer.resources
+    }
+
+
 async def partitions_of(settings: EngineSettings, topic: str) -> int:
     """How many partitions a topic has; 0 when it isn't there. It creates none."""
     return (await all_topics(settings)).get(topic, 0)
@@ -308,10 +319,8 @@ def check_counts(counts: Mapping[str, int], names: Names, wanted: int) -> None:
 
 async def check_compaction(admin: Any, topics: Iterable[str]) -> None:
     """Topics that hold state must be compacted; raises RefusedError."""
-    wanted = [ConfigResource(ConfigResourceType.TOPIC, topic) for topic in topics]
-    answers = await admin.describe_configs(wanted)
-    for _code, _why, _kind, topic, entries in (r for a in answers for r in a.resources):
-        policy = next((e[1] for e in entries if e[0] == "cleanup.policy"), "compact")
+    for topic, config in (await configs_of(admin, topics)).items():
+        policy = config.get("cleanup.policy", "compact")
         if policy != "compact":
             raise RefusedError(
                 f"{topic} holds state and must be compacted, but its cleanup.policy is "

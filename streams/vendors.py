@@ -15,7 +15,7 @@ from streams.kinds import setting
 class Shopify:
     """Webhooks of Shopify; see docs/how-to/shopify.md."""
 
-    secret: str = setting("", kinds.TEXT, secret=True)
+    secret: str = setting("", kinds.SECRET, secret=True)
     """What Shopify signs with; better by its variable than in the file."""
     count_orders: str = setting("created", kinds.choice("created", "paid"))
     """When an order counts: `created` takes the topic `orders/create`, `paid` `orders/paid`."""
@@ -28,8 +28,11 @@ class Shopify:
 class Segment:
     """Webhooks of Segment or RudderStack; see docs/how-to/segment.md."""
 
-    secret: str = setting("", kinds.TEXT, secret=True)
+    secret: str = setting("", kinds.SECRET, secret=True)
     """The webhook's shared secret; better by its variable than in the file."""
+    pepper: str = setting("", kinds.PEPPER, secret=True)
+    """A secret of at least 16 characters for the hashes of ids that are e-mail addresses; without,
+    whoever knows an address can find its hash. Another one makes everybody somebody else."""
     views_as_pages: bool = setting(False, kinds.FLAG)
     """Whether Product Viewed, Product List Viewed and Cart Viewed count as page views: for apps
     that don't make a page call too."""
@@ -39,7 +42,7 @@ class Segment:
 class Zendesk:
     """Event webhooks of Zendesk; see docs/how-to/zendesk.md."""
 
-    secret: str = setting("", kinds.TEXT, secret=True)
+    secret: str = setting("", kinds.SECRET, secret=True)
     """The webhook's signing secret; better by its variable than in the file."""
     tolerance_ms: int = setting(300_000, kinds.DURATION)
     """How old a signature may be, so that a recorded request can't be sent again later."""

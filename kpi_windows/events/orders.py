@@ -138,6 +138,8 @@ class CustomerForgotten(Event, frozen=True, kw_only=True, gc=False, tag="custome
     customer_id: Id
     visitor_id: Id | None = None
     """Known too: what is kept under the visitor goes as well."""
+    subscriber_id: Id | None = None
+    """Known too: the subscriber leaves all lists, and what is kept goes as well."""
 
 
 ORDERS: tuple[type[Event], ...] = (

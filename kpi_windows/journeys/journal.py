@@ -282,6 +282,13 @@ class Journals(Generic[S]):
             rules.settle(after, journal.settled_ms, 1)
 
 
+def contents(packed: bytes) -> list[Any]:
+    """All that a packed journal holds, of whatever kind it is: its state, and the events kept."""
+    told: list[Any] = msgspec.msgpack.decode(packed)
+    *states, count, kept = told
+    return [*states, _decode_entries(b"\xdd" + count.to_bytes(4, "big") + kept)]
+
+
 _NOTHING = msgspec.Raw(b"\xc0")
 """Packed None."""
 _decode_entries = msgspec.msgpack.Decoder(list[Entry]).decode

@@ -13,13 +13,13 @@ from __future__ import annotations
 import msgspec
 
 from kpi_windows.definitions import Definitions
-from kpi_windows.events import Event, SubscriberJoined, SubscriberLeft, to_ms
+from kpi_windows.events import CustomerForgotten, Event, SubscriberJoined, SubscriberLeft, to_ms
 from kpi_windows.facts import NONE, Deltas
 from kpi_windows.facts.marketing import SUBSCRIBER
 from kpi_windows.journeys.journal import NEVER, Entry
 from kpi_windows.journeys.words import join, split
 
-JOINED, LEFT = range(2)
+JOINED, LEFT, FORGOTTEN = range(3)
 
 _SUBSCRIBERS = SUBSCRIBER.slot("subscribers")
 _JOINED = SUBSCRIBER.slot("joined")
@@ -42,7 +42,7 @@ class SubscriberRules:
         self._subscriber = deltas.adder(SUBSCRIBER)
 
     def step(self, state: SubscriberState, entry: Entry, sign: int) -> None:
-        """Puts somebody on a list, in another segment of it, or off it."""
+        """Puts somebody on a list, in another segment of it, or off it, or off all."""
         at_ms, kind, _, where, segment = entry
         before = state.segments.get(where)
         if kind == JOINED:
@@ -50,6 +50,10 @@ class SubscriberRules:
             if after != before:
                 state.segments[where] = after
                 self._move(at_ms, where, before, after, sign)
+        elif kind == FORGOTTEN:
+            for where, before in state.segments.items():
+                self._move(at_ms, where, before, None, sign)
+            state.segments = {}
         elif before is not None:
             del state.segments[where]
             self._move(at_ms, where, before, None, sign)
@@ -93,3 +97,9 @@ def entry_of(event: Event) -> Entry:
         kind, segment = JOINED, event.segment or ""
     where = join((event.channel, event.list or NONE))
     return (to_ms(event.timestamp), kind, event.event_id or "", where, segment)
+
+
+def forgotten_entry(event: CustomerForgotten) -> Entry:
+    """The end of what is known of a subscriber, who leaves all lists."""
+    key = f"\x00forgotten{event.customer_id}\x00{event.event_id}" if event.event_id else ""
+    return (to_ms(event.timestamp), FORGOTTEN, key, "", "")

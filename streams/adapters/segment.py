@@ -113,7 +113,7 @@ class Call:
 
     def visitor(self) -> str:
         """Who it is on this device, known by name or not."""
-        told = self.body.text("anonymousId") or person(self.body)
+        told = self.body.text("anonymousId") or person(self.body, self.section.pepper)
         if told is None:
             raise self.body.missing("anonymousId", "an id (or userId)")
         return told
@@ -235,9 +235,11 @@ def _chat(call: Call) -> Answer:
     return "clickstream", call.of_visitor("chat_opened", page=call.path())
 
 
-def _order(make: Callable[[Reading, Reading], dict[str, Any] | str]) -> Callable[[Call], Answer]:
+def _order(
+    make: Callable[[Reading, Reading, str], dict[str, Any] | str],
+) -> Callable[[Call], Answer]:
     def told(call: Call) -> Answer:
-        fields = make(call.body, call.properties)
+        fields = make(call.body, call.properties, call.section.pepper)
         if isinstance(fields, str):
             return fields
         kind = fields.pop("type")
@@ -278,7 +280,7 @@ def _subscription(kind: str) -> Callable[[Call], Answer]:
         left_by = {"message_id": _message_id(call)} if kind == "subscriber_left" else {}
         return "marketing", call.event(
             kind,
-            subscriber_id=person(call.body) or call.visitor(),
+            subscriber_id=person(call.body, call.section.pepper) or call.visitor(),
             list=told.label("list_name") or told.label("list_id"),
             **left_by,
         )

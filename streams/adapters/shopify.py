@@ -297,9 +297,11 @@ def _consent(webhook: Webhook) -> Adapted:
             continue
         at_ms = consent.time_ms("consent_updated_at") or body.time_ms("created_at")
         at_ms = webhook.triggered_ms() if at_ms is None else at_ms
+        # An event's id may be kept as an example of what was counted: it names no customer.
+        whose = keyed(webhook.section.secret, f"{customer}:{channel}".encode()).hex()[:24]
         event = {
             "type": kind,
-            "event_id": f"shopify:{kind}:{customer}:{channel}:{at_ms}",
+            "event_id": f"shopify:{kind}:{whose}:{at_ms}",
             "timestamp": at_ms,
             "subscriber_id": customer,
             "channel": channel,
@@ -317,9 +319,10 @@ def _customer_redacted(webhook: Webhook) -> Adapted:
     customer_id = customer.id("id")
     event = {
         "type": "customer_forgotten",
-        "event_id": f"shopify:redact:{customer_id}:{webhook.digest}",
+        "event_id": f"shopify:redact:{webhook.digest}",
         "timestamp": webhook.triggered_ms(),
         "customer_id": customer_id,
+        "subscriber_id": customer_id,
     }
     return Adapted([("orders", event)], [])
 

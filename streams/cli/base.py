@@ -34,6 +34,7 @@ COMMANDS = {
     "compute": "a KPI out of files, without Kafka",
     "replay": "run the inputs again from a time, beside the running state",
     "dead-letters": "events that didn't count: list, group, mend, send again",
+    "forget": "a customer who asks for it, and what still names one",
     "backfill": "past events into Prometheus, as if it had been there",
     "backtest": "when each alert would have fired on past events",
     "kpis": "the KPIs, and what each means",

@@ -38,6 +38,15 @@ class _Told(msgspec.Struct):
 _decode = msgspec.json.Decoder(_Told).decode
 
 
+def parts_of(raw: bytes) -> tuple[bytes | None, bytes | None, str]:
+    """Key and value of the event that a letter's value holds, and why it didn't count.
+
+    Raises DecodeError.
+    """
+    told = _decode(raw)
+    return told.key_base64, told.value_base64, told.reason
+
+
 class Letter(NamedTuple):
     """An event that didn't count, and why; `topic` is the logical one."""
 

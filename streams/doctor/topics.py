@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from typing import Any
-
-from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
 from streams.alerting import topics as alerts
 from streams.changelog import OpenEndError
@@ -20,6 +17,7 @@ from streams.topics import (
     RefusedError,
     UnreachableError,
     admin_of,
+    configs_of,
     ensure,
 )
 from streams.units import show_duration
@@ -62,7 +60,7 @@ async def kept(settings: Settings) -> AsyncIterator[Finding]:
     names = Names.of(settings)
     try:
         async with admin_of(settings) as admin:
-            configs = await _configs(admin, names.all())
+            configs = await configs_of(admin, names.all())
     except CONNECTION as error:
         yield Finding(NOTE, f"the topics' configuration can't be read: {error!r}")
         return
@@ -98,16 +96,6 @@ async def kept(settings: Settings) -> AsyncIterator[Finding]:
                 f"{topic} takes messages of up to {most:,} bytes only: a large one stops the worker",
                 f"set max.message.bytes={LONGEST_RECORD} on {topic}",
             )
-
-
-async def _configs(admin: Any, topics: list[str]) -> dict[str, dict[str, str]]:
-    wanted = [ConfigResource(ConfigResourceType.TOPIC, topic) for topic in topics]
-    answers = await admin.describe_configs(wanted)
-    return {
-        topic: {entry[0]: entry[1] for entry in entries}
-        for answer in answers
-        for _code, _why, _kind, topic, entries in answer.resources
-    }
 
 
 async def dead_letters(settings: Settings) -> AsyncIterator[Finding]:

@@ -405,6 +405,7 @@ def test_consent_puts_customers_on_lists_and_off_them() -> None:
     }
     event = only("customers/create", body, "subscriber_joined")
     assert (event["subscriber_id"], event["channel"]) == ("99", "email")
+    assert "99" not in event["event_id"].split(":"), "an event's id names nobody"
     left = {
         "customer_id": 99,
         "email_marketing_consent": {"state": "unsubscribed", "consent_updated_at": NOON},
@@ -416,6 +417,8 @@ def test_consent_puts_customers_on_lists_and_off_them() -> None:
 def test_the_right_to_be_forgotten() -> None:
     body = {"shop_id": 1, "customer": {"id": 99, "email": "a@example.com"}, "orders_to_redact": [1]}
     event = only("customers/redact", body, "customer_forgotten")
+    assert event["subscriber_id"] == "99"
+    assert "99" not in event["event_id"].split(":"), "an event's id names nobody"
     assert (event["customer_id"], event["timestamp"]) == ("99", at("2024-11-19 12:00") + 5_123)
     with pytest.raises(AdapterError, match="X-Shopify-Triggered-At"):
         SHOPIFY.events_of(

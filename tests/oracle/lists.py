@@ -27,7 +27,7 @@ def make(db: duckdb.DuckDBPyConnection, log: Log, definitions: Definitions) -> N
         "by_machine": "BOOLEAN",
     }
     of_lists = [_row(e, "subscriber_id") for e in events if e["type"] in _SUBSCRIBERS]
-    insert(db, "list_events", schema, of_lists)
+    insert(db, "list_events", schema, of_lists + _left_all(log, of_lists))
     counts = [_row(e, "list", "newsletter") for e in events if e["type"] == "subscribers_counted"]
     insert(db, "list_counts", schema, counts)
     acts = [_row(e, "message_id") for e in events if e["type"] in _ACTS and e.get("message_id")]
@@ -36,6 +36,24 @@ def make(db: duckdb.DuckDBPyConnection, log: Log, definitions: Definitions) -> N
     for statement in _SQL.format(KEPT=definitions.message_kept_ms).split(";"):
         if statement.strip():
             db.execute(statement)
+
+
+def _left_all(log: Log, of_lists: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Who is forgotten leaves each list that they were ever told of; who isn't on one can't."""
+    return [
+        {
+            **_row(event, "subscriber_id"),
+            "kind": "subscriber_left",
+            "channel": channel,
+            "list": name,
+        }
+        for event in log.marketing_events
+        if event["type"] == "customer_forgotten"
+        for whose, channel, name in sorted(
+            {(row["whose"], row["channel"], row["list"]) for row in of_lists}, key=str
+        )
+        if whose == event["subscriber_id"]
+    ]
 
 
 def _is_ours(event: dict[str, Any]) -> bool:

@@ -256,6 +256,8 @@ def _take_order(log: Log, event: dict[str, Any], definitions: Definitions) -> No
     kind = event["type"]
     if kind.startswith(("subscription", "customer")):
         log.customer_events.append(event)
+        if kind == "customer_forgotten" and event.get("subscriber_id"):
+            log.marketing_events.append(event)
         if kind == "customer_forgotten" and event.get("visitor_id"):
             log.visitor_events.append(
                 {

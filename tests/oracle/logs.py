@@ -327,6 +327,8 @@ class Maker:
         fields: dict[str, Any] = {"customer_id": customer}
         if kind == "customer_forgotten":
             fields["visitor_id"] = self.maybe(self.visitor())
+            number = self.chance.randrange(self.style.subscribers)
+            fields["subscriber_id"] = self.maybe(f"s{number}")
         else:
             fields["subscription_id"] = self.chance.choice(("s1", "s2"))
         if kind in ("subscription_started", "subscription_renewed"):

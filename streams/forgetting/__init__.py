@@ -1,0 +1,1 @@
+"""A person who asks to be forgotten: what is written then, and what still names them where."""
