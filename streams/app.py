@@ -14,9 +14,11 @@ from streams.agents import add_agents
 from streams.commits import CommitHook, Commits
 from streams.restore import Held, PartitionStats, Restorer, ShardFactory
 from streams.span import ALL, Span
+from streams.stuck import Watch
 from streams.tables import ShardStore, ShardTable, ShardTables
 from streams.topics import EngineSettings, Names, RefusedError, check_counts
 from streams.transport import Offsets, Transport
+from streams.unread import Unread
 
 log = logging.getLogger(__name__)
 
@@ -31,6 +33,7 @@ class ShopApp(faust.App):
     table: ShardTable
     restorer: Restorer
     commits: Commits
+    watch: Watch
 
     span: Span = ALL
     failed: BaseException | None = None
@@ -144,5 +147,6 @@ def build_app(
     app.restorer = Restorer(
         settings, app.names, shard_factory, app.offsets, app.consumer_options, span
     )
+    app.watch = Watch(app, Unread(settings, app.consumer_options))
     add_agents(app)
     return app

@@ -33,6 +33,7 @@ from streams.settings import (
     Topics,
     Worker,
 )
+from streams.units import show_duration
 from streams.vendors import Segment, Shopify, Zendesk
 
 __all__ = ["ConfigError", "Settings", "load", "nearest"]
@@ -244,6 +245,12 @@ def _check(settings: Settings, where: str) -> None:
         raise ConfigError(f"{where}[topics] expected at least one that is on")
     for told in _contradictions(kafka):
         raise ConfigError(f"{where}[kafka] {told}")
+    least_ms = 2 * max(kafka.transaction_timeout_ms, kafka.commit_interval_ms)
+    if 0 < settings.worker.stuck_after_ms < least_ms:
+        raise ConfigError(
+            f"{where}[worker] stuck_after: expected at least {show_duration(least_ms)}, twice "
+            "transaction_timeout, or 0s"
+        )
     if bool(settings.intake.certfile) != bool(settings.intake.keyfile):
         raise ConfigError(f"{where}[intake] certfile, keyfile: expected both, or neither")
 

@@ -10,6 +10,7 @@ import gc
 import logging
 import signal
 from collections.abc import Callable
+from typing import Any
 
 from aiohttp import web
 from prometheus_client.registry import Collector
@@ -78,10 +79,10 @@ def exporter_app(whole: Whole, *more: Collector, demo: bool = False) -> web.Appl
     return app
 
 
-def worker_app(shop_app: object) -> web.Application:
+def worker_app(shop_app: Any) -> web.Application:
     """A worker's own metrics and health; `shop_app` is a `ShopApp`."""
     app = web.Application(middlewares=[errors])
-    add_probes(app, registry(WorkerCollector(shop_app)))
+    add_probes(app, registry(WorkerCollector(shop_app)), lambda: shop_app.watch.trouble)
     return app
 
 

@@ -5,17 +5,27 @@ It must not know what is measured.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from aiohttp import web
 from prometheus_client import CollectorRegistry
 
 from streams.written import scrape
 
 _REGISTRY: web.AppKey[CollectorRegistry] = web.AppKey("registry", CollectorRegistry)
+_TROUBLE: web.AppKey[Callable[[], str]] = web.AppKey("trouble")
 
 
-def add_probes(app: web.Application, registry: CollectorRegistry) -> None:
-    """Adds the routes."""
+def _none() -> str:
+    return ""
+
+
+def add_probes(
+    app: web.Application, registry: CollectorRegistry, trouble: Callable[[], str] = _none
+) -> None:
+    """Adds the routes; `trouble` says why this process had better be ended, if it had."""
     app[_REGISTRY] = registry
+    app[_TROUBLE] = trouble
     app.router.add_get("/metrics", _metrics)
     app.router.add_get("/healthz", _healthz)
 
@@ -28,6 +38,7 @@ async def _metrics(request: web.Request) -> web.Response:
     return response
 
 
-async def _healthz(_request: web.Request) -> web.Response:
-    """Alive."""
-    return web.Response(text="ok\n")
+async def _healthz(request: web.Request) -> web.Response:
+    """Alive: 200, or 503 and why it isn't."""
+    trouble = request.app[_TROUBLE]()
+    return web.Response(text=f"{trouble or 'ok'}\n", status=503 if trouble else 200)

@@ -165,6 +165,8 @@ class Restorer:
         self._factory = factory
         self._ask = ask
         self._turns = asyncio.Semaphore(_AT_ONCE)
+        self.records = 0
+        """Read so far, of all restores."""
 
     async def restore(self, partition: int) -> Held:
         """Fenced, read and checked; raises RefusedError when the state can't be trusted."""
@@ -241,6 +243,7 @@ class Restorer:
         def load(batch: Batch) -> None:
             nonlocal count
             count += len(batch.records)
+            self.records += len(batch.records)
             table = tables[batch.topic]
             for offset, _, key, value in batch.records:
                 if key == CHECKPOINT:

@@ -94,12 +94,15 @@ class Topics:
 
 @dataclass(frozen=True)
 class Worker:
-    """Where a worker tells how it does: `/metrics` of its own, and `/healthz`."""
+    """Where a worker tells how it does (`/metrics` of its own, and `/healthz`), and when it ends."""
 
     host: str = setting("127.0.0.1", kinds.TEXT)
     """The address to listen on."""
     port: int = setting(9_465, kinds.PORT)
     """The port to listen on; when it is taken, and with 0, any free one, which is logged."""
+    stuck_after_ms: int = setting(60_000, kinds.DURATION)
+    """A worker that for so long reads nothing of what Kafka has for it, or commits nothing of what
+    it read, ends with exit code 1, and a fresh one begins; `0s`: never."""
 
 
 @dataclass(frozen=True)
@@ -323,6 +326,10 @@ class Settings:
     @property
     def transaction_timeout_ms(self) -> int:
         return self.kafka.transaction_timeout_ms
+
+    @property
+    def stuck_after_s(self) -> float:
+        return self.worker.stuck_after_ms / 1_000
 
     @property
     def instance_id(self) -> str | None:

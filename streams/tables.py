@@ -48,6 +48,10 @@ class ShardStore(Store):
     def names(self) -> Names:
         return self.app.names
 
+    def settling(self) -> list[int]:
+        """Partitions that are ours and not at work yet: being restored, checked or sought."""
+        return sorted(self._restoring)
+
     # -- partitions come and go
 
     async def on_rebalance(

@@ -26,6 +26,8 @@ from streams.topics import METADATA_AGE_MS, EngineSettings
 log = logging.getLogger(__name__)
 
 _T = TypeVar("_T")
+REBALANCE_TIMEOUT_MS = 60_000
+"""How long Kafka waits for the slowest member of a group to join anew."""
 _FETCH_WAIT_MS = 200  # a fetch under way holds back those partitions that it left out
 _PARTITION_FETCH = 1 << 19  # twice of this waits for each partition
 
@@ -85,7 +87,7 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
             max_partition_fetch_bytes=_PARTITION_FETCH,
             session_timeout_ms=int(shop.session_timeout_s * 1000),
             heartbeat_interval_ms=int(shop.heartbeat_s * 1000),
-            rebalance_timeout_ms=60_000,
+            rebalance_timeout_ms=REBALANCE_TIMEOUT_MS,
             **{"metadata_max_age_ms": METADATA_AGE_MS, **app.consumer_options},
         )
 

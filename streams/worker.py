@@ -20,9 +20,11 @@ from aiokafka.errors import InvalidTimestampError, ProducerFenced
 
 from streams import cycles, logs
 from streams.app import ShopApp, build_app
+from streams.blocked import watch_loop
 from streams.commits import CommitHook
 from streams.restore import ShardFactory
 from streams.span import ALL, Span
+from streams.stuck import StuckError
 from streams.topics import EngineSettings, RefusedError, UnreachableError, ensure
 
 log = logging.getLogger(__name__)
@@ -57,6 +59,8 @@ def run_worker(
     try:
         loop = asyncio.new_event_loop()
         asyncio.set_event_loop(loop)
+        if settings.stuck_after_s:
+            watch_loop(loop, settings.stuck_after_s, _blocked(settings.stuck_after_s))
         code = loop.run_until_complete(
             _run(settings, shard_factory, on_commit, create_topics, started, span)
         )
@@ -86,6 +90,9 @@ async def _run(
         app = build_app(settings, shard_factory, on_commit, embedded=embedded, span=span)
         starting = asyncio.ensure_future(app.start())
         starting.add_done_callback(lambda task: _started(app, task, started))
+        if settings.stuck_after_s:
+            watching = asyncio.ensure_future(app.watch.run())
+            watching.add_done_callback(lambda task: _started(app, task, None))
         ended = await _unless(stop, asyncio.ensure_future(app.ended.wait()))
         if app.failed:
             raise app.failed
@@ -102,12 +109,30 @@ async def _run(
             "clock of this machine right? Nothing was written (%s)",
             error,
         )
+    except StuckError as error:
+        log.error("%s: this process ends, and a fresh one goes on from the last commit", error)
     except UnreachableError as error:
         log.error("%s", error)
     except RefusedError as error:
         log.error("%s", error)
         return EXIT_REFUSED
     return EXIT_FAILED
+
+
+def _blocked(patience_s: float) -> Callable[[str], None]:
+    """What ends this process from another thread when its loop doesn't turn any more."""
+
+    def end(stack: str) -> None:
+        log.error(
+            "stuck: the event loop has not turned for %g s, so nothing is read, committed or "
+            "answered: this process ends, and a fresh one goes on from the last commit. It is at\n%s",
+            patience_s,
+            stack,
+        )
+        logging.shutdown()
+        os._exit(EXIT_FAILED)
+
+    return end
 
 
 async def _stop(app: ShopApp) -> int:

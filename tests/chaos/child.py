@@ -37,6 +37,7 @@ class ChaosSettings:
     session_timeout_s: float = 6.0
     heartbeat_s: float = 1.0
     transaction_timeout_ms: int = 10_000
+    stuck_after_s: float = 60.0
     web_port: int | None = None
     kafka_options: dict[str, Any] = field(default_factory=dict)
     definitions: Any = None

@@ -98,7 +98,7 @@ OURS = {
     "thread", "run", "hold_all", "hold", "release", "fetch", "offsets", "reach", "counts", "topics_fit",
     "names", "ingest", "tick", "rewind_stalled", "_go_on",
     "_complete", "_report", "_drop", "_forget", "_close", "_soon", "_settle", "_restore",
-    "_untouched", "_reaches", "_seek", "_rewind",
+    "_untouched", "_reaches", "_seek", "_rewind", "settling",
 }  # fmt: skip
 
 

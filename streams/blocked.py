@@ -1,0 +1,54 @@
+"""Notices from a thread of its own that an event loop has stopped turning.
+
+It must not know whose loop it is, nor what follows.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import faulthandler
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Callable
+
+_LOOKS = 10
+"""So many times within its patience the loop is asked."""
+
+
+def watch_loop(
+    loop: asyncio.AbstractEventLoop, patience_s: float, blocked: Callable[[str], None]
+) -> None:
+    """Calls `blocked` with the loop's stack, in another thread, once it didn't turn for so long.
+
+    Only time in which this thread could look counts: a process that was frozen isn't blocked.
+    Call it in the loop's own thread.  A function that never lets go of Python's lock lets no thread
+    look either: after twice the time the process ends without more than its stacks.
+    """
+    thread = threading.Thread(
+        target=_watch,
+        args=(loop, threading.get_ident(), patience_s, blocked),
+        name="watch-loop",
+        daemon=True,
+    )
+    thread.start()
+
+
+def _watch(
+    loop: asyncio.AbstractEventLoop, at: int, patience_s: float, blocked: Callable[[str], None]
+) -> None:
+    each_s = patience_s / _LOOKS
+    while True:
+        turned = threading.Event()
+        try:
+            loop.call_soon_threadsafe(turned.set)
+        except RuntimeError:
+            return  # it is closed
+        for _ in range(_LOOKS):
+            faulthandler.dump_traceback_later(2 * patience_s, exit=True)
+            if turned.wait(each_s):
+                break
+        else:
+            blocked("".join(traceback.format_stack(sys._current_frames().get(at))))
+        time.sleep(each_s)
