@@ -45,6 +45,9 @@ def until(what: str, true: Callable[[], Any], within_s: float = 60.0, each_s: fl
 class Worker:
     """A supervised worker; `kill`, `freeze` and `thaw` are for the process that does the work."""
 
+    child = "tests.chaos.child"
+    """What runs; other tests have one of their own."""
+
     def __init__(self, settings: ChaosSettings, folder: Path, name: str) -> None:
         self.name = name
         self._settings = settings
@@ -56,9 +59,8 @@ class Worker:
         self._supervisor: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
-        command = [sys.executable, "-m", "tests.chaos.child", "--supervised"]
-        paths = {FAULT: self._fault, PID: self._pid, SEEN: self._seen, CLOCK: self._clock}
-        environment = {**os.environ, **{name: str(path) for name, path in paths.items()}}
+        command = [sys.executable, "-m", self.child, "--supervised"]
+        environment = {**os.environ, **{name: str(told) for name, told in self._tells().items()}}
         with self.log.open("ab") as log:
             self._supervisor = subprocess.Popen(
                 [*command, json.dumps(asdict(self._settings))],
@@ -69,6 +71,10 @@ class Worker:
                 start_new_session=True,
             )
 
+    def _tells(self) -> dict[str, object]:
+        """The variables by which the child is told what to do."""
+        return {FAULT: self._fault, PID: self._pid, SEEN: self._seen, CLOCK: self._clock}
+
     @property
     def pid(self) -> int | None:
         """The process that works; None when there is none just now."""
@@ -76,7 +82,7 @@ class Worker:
             pid = int(self._pid.read_text())
             os.kill(pid, 0)
             told = Path(f"/proc/{pid}/cmdline")
-            is_other = told.exists() and b"tests.chaos.child" not in told.read_bytes()
+            is_other = told.exists() and self.child.encode() not in told.read_bytes()
         except (OSError, ValueError):
             return None
         return None if is_other else pid  # the number may be somebody else's by now

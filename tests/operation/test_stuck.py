@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
-import subprocess
-import sys
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from tests.chaos.child import PID, SEEN
-from tests.chaos.harness import REPOSITORY, Run, Shop, Worker, amounts, assert_sums, until
+from tests.chaos.harness import Run, Shop, Worker, amounts, assert_sums, until
 from tests.kafka.broker import KafkaBroker
 from tests.operation.child import HANG, SLOW, URL
 
@@ -30,29 +26,13 @@ PATIENCE_S = 5.0
 class Hanging(Worker):
     """A supervised worker that hangs when it is told to."""
 
+    child = "tests.operation.child"
     slow_s = 0.0
 
-    def start(self) -> None:
+    def _tells(self) -> dict[str, object]:
         self._url = self.log.with_suffix(".url")
         self._hang = self.log.with_suffix(".hang")
-        environment = {
-            **os.environ,
-            PID: str(self._pid),
-            SEEN: str(self._seen),
-            HANG: str(self._hang),
-            URL: str(self._url),
-            SLOW: str(self.slow_s),
-        }
-        command = [sys.executable, "-m", "tests.operation.child", "--supervised"]
-        with self.log.open("ab") as log:
-            self._supervisor = subprocess.Popen(
-                [*command, json.dumps(asdict(self._settings))],
-                cwd=REPOSITORY,
-                env=environment,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-            )
+        return {**super()._tells(), HANG: self._hang, URL: self._url, SLOW: self.slow_s}
 
     def hang(self, what: str) -> None:
         self._hang.write_text(what)
