@@ -16,7 +16,11 @@ HOUR_MS = 60 * MINUTE_MS
 DAY_MS = 24 * HOUR_MS
 
 VERSION = 1
-"""Counts up when the meaning of kept state or of a definition changes."""
+"""Counts up when kept state or a definition comes to mean something else than in the version before.
+
+It is part of the fingerprint, so older state is refused then, never misread.  What tells that it is
+due is `tests/upgrade`: state as it was first written down must come to the same values, or be refused.
+"""
 
 
 @dataclass(frozen=True)

@@ -75,7 +75,6 @@ def environment(settings: Settings, bootstrap: str) -> dict[str, str]:
 
 def run(settings: Settings, options: DemoOptions, say: Callable[[str], None]) -> None:
     """The demo, until its time is over or somebody interrupts it.  Raises DemoError."""
-    logging.getLogger("kafka").setLevel(logging.ERROR)  # it warns of every slow tenth of a second
     ends = None if options.seconds is None else time.monotonic() + options.seconds
     say("starting: a broker in this process, a worker and an exporter beside it …")
     with EmbeddedBroker() as broker:

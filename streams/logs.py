@@ -13,9 +13,12 @@ from datetime import UTC, datetime
 
 from streams.settings import Log
 
-_QUIET = ("faust", "mode", "aiokafka", "kafka", "asyncio", "aiohttp.access", "librdkafka")
+_QUIET = ("faust", "mode", "aiokafka", "asyncio", "aiohttp.access", "librdkafka")
 """Of the libraries only warnings: each of their messages belongs to a class, not to a shop."""
-_LIBRARIES = ("faust", "mode", "aiokafka", "asyncio", "librdkafka")
+_SENDER = "kafka"
+"""kafka-python, of which only errors are told: `producer` says in its own words what went wrong, and
+each warning of a connection that is tried again would stand among what a command answers."""
+_LIBRARIES = ("faust", "mode", "aiokafka", "kafka", "asyncio", "librdkafka")
 _SAY_AGAIN_S = 10.0
 
 
@@ -45,6 +48,7 @@ def configure(log: Log, *, debug: bool = False) -> None:
     logging.basicConfig(level=level, handlers=[handler], force=True)
     for name in _QUIET:
         logging.getLogger(name).setLevel(max(level, logging.WARNING))
+    logging.getLogger(_SENDER).setLevel(logging.WARNING if debug else logging.ERROR)
 
 
 class _SayRarely(logging.Filter):

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from streams import logs
+from streams.settings import Log
 
 
 class Lines(logging.Handler):
@@ -37,3 +38,19 @@ def test_a_library_says_the_same_thing_once_in_a_while(lines: Lines) -> None:
         logging.getLogger("aiokafka.conn").error("no metadata")
         logging.getLogger("streams.follower").error("no broker answers")
     assert lines.told == ["no connection to 0", "no metadata", *["no broker answers"] * 3]
+
+
+@pytest.mark.parametrize(("debug", "told"), [(False, ["over"]), (True, ["slow", "over"])])
+def test_of_the_sender_only_errors_are_told_unless_one_looks_closely(
+    lines: Lines, debug: bool, told: list[str]
+) -> None:
+    root = logging.getLogger()
+    before = root.handlers[:], root.level
+    try:
+        logs.configure(Log(), debug=debug)
+        root.addHandler(lines)
+        logging.getLogger("kafka.conn").warning("slow")
+        logging.getLogger("kafka.producer").error("over")
+    finally:
+        root.handlers[:], root.level = before
+    assert lines.told == told
