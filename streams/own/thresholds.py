@@ -36,6 +36,7 @@ KEYS = {
     "keep_firing_for": "So long it stays on after the value is fine again; by default 15m.",
     "severity": "`warning` or `critical`.",
     "summary": "What people read.",
+    "summary_nl": "The same in Dutch, for the page; by default it is in English there too.",
     "enabled": "`false` switches a default of this name off.",
 }
 """Key -> what it says."""
@@ -69,6 +70,7 @@ def _threshold(
         min_volume=table.read("min_volume", _AMOUNT, base.min_volume),
         severity=table.read("severity", kinds.choice(*SEVERITIES), base.severity),
         summary=table.read("summary", kinds.TEXT, base.summary),
+        summary_nl=table.read("summary_nl", kinds.TEXT, _dutch(table, base)),
     )
     if "above" in table.values or "below" in table.values:
         made = replace(
@@ -85,6 +87,11 @@ def _threshold(
         key = "breakdown_windows" if made.where else "windows"
         table.wrong("window", f"{made.window} is none of [exporter] {key}: {', '.join(exported)}")
     return made
+
+
+def _dutch(table: Table, base: Threshold) -> str:
+    """A default's Dutch text, unless its English one was replaced."""
+    return "" if "summary" in table.values else base.summary_nl
 
 
 def _kpi_named(table: Table, default: Threshold | None, catalogue: Catalogue) -> Kpi:

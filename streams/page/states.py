@@ -81,6 +81,7 @@ def told_of(verdict: Verdict, kpi: Kpi) -> dict[str, Any]:
         "where": dict(threshold.where),
         "severity": threshold.severity,
         "summary": threshold.summary,
+        "summary_nl": threshold.summary_nl,
         "direction": threshold.direction,
         "bound": threshold.bound,
         "value": verdict.value,

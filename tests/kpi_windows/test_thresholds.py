@@ -35,6 +35,12 @@ def test_what_cannot_hold_is_named_by_its_key(changed: dict[str, object], key: s
     assert [told for told, _ in mistakes(wrong, CATALOGUE)] == [key]
 
 
+def test_each_default_says_what_is_wrong_in_both_languages() -> None:
+    told = [each.summary for each in DEFAULTS] + [each.summary_nl for each in DEFAULTS]
+    assert all(told)
+    assert len(set(told)) == 2 * len(DEFAULTS)
+
+
 def test_a_shop_replaces_a_default_by_name_and_leaves_one_out() -> None:
     mine = replace(CONVERSION, name="csat_low")
     added = replace(CONVERSION, name="mine")

@@ -249,8 +249,14 @@ def test_the_language_is_the_readers_and_can_be_switched(shop: Served, open_page
     assert dutch["sales"]["name"] == "Verkopen"
     expect(shown.get_by_role("heading", name="Vraagt aandacht")).to_be_visible()
     assert shown.evaluate("document.documentElement.lang") == "nl"
+    fired = shop.told("/api/v1/page", window="24h")["fires"][0]
+    summary = shown.locator("#fires .summary").first
+    expect(summary).to_have_text(fired["summary_nl"])
+    expect(summary).to_have_attribute("lang", "nl")
     shown.get_by_role("button", name="EN").click()
     expect(shown.get_by_role("heading", name="Needs attention")).to_be_visible()
+    expect(summary).to_have_text(fired["summary"])
+    expect(summary).to_have_attribute("lang", "en")
     assert cards(shown)["conversion_rate"]["name"] == "Conversion rate"
     shown.reload()
     assert cards(shown)["sales"]["name"] == "Sales", "it remembers"

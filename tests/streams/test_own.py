@@ -145,6 +145,13 @@ def test_a_hysteresis_has_the_unit_of_its_bound(tmp_path: Path) -> None:
     assert known["nps_low"] is None
 
 
+def test_an_own_text_isnt_told_in_dutch_by_the_defaults(tmp_path: Path) -> None:
+    text = "[thresholds.csat_low]\nsummary = 'Look.'\n[thresholds.nps_low]\nsummary = 'Look.'\n"
+    known = {each.name: each for each in told(tmp_path, f"{text}summary_nl = 'Kijk.'\n").thresholds}
+    assert [known[name].summary_nl for name in ("csat_low", "nps_low")] == ["", "Kijk."]
+    assert known["stock_out"].summary_nl
+
+
 def test_without_tables_nothing_is_added(tmp_path: Path) -> None:
     settings = told(tmp_path, "[shop]\n")
     assert settings.catalogue is CATALOGUE

@@ -3,7 +3,7 @@
 import { bar, el, label, mark, redraw, svg, write } from "./dom.js";
 import { spark } from "./charts.js";
 import * as format from "./format.js";
-import { nameOf, t } from "./words.js";
+import { nameOf, summaryOf, t } from "./words.js";
 
 const GROUPS = ["sales", "marketing", "service", "production", "projects"];
 const CARDS = new Map();
@@ -147,7 +147,7 @@ function headlines(snapshot, names) {
 let fired = null;
 
 function say(snapshot) {
-  const names = new Map(snapshot.fires.map((each) => [each.threshold, each.summary || each.threshold]));
+  const names = new Map(snapshot.fires.map((each) => [each.threshold, summaryOf(each).text || each.threshold]));
   if (fired) {
     const begun = [...names].filter(([name]) => !fired.has(name)).map(([, text]) => text);
     const ended = [...fired].filter(([name]) => !names.has(name)).map(([, text]) => text);
@@ -170,7 +170,7 @@ function fires(snapshot, names) {
           Object.values(each.where).map((value) => [" · ", label(value)]),
           el("span", { class: "fire-value" }, ` ${each.shown} `),
           el("span", { class: "quiet" }, `${t(each.direction)} ${format.show(each.bound, each.unit)} · ${t(`w_${each.window}`)}${each.definition === "default" ? "" : ` · ${each.definition.replaceAll("_", " ")}`}`),
-          el("span", { class: "summary", lang: "en", dir: "auto" }, each.summary)))))
+          el("span", { class: "summary", lang: summaryOf(each).lang, dir: "auto" }, summaryOf(each).text)))))
       : el("p", { class: "quiet" }, snapshot.watched ? t("quiet", { count: snapshot.watched }) : t("quiet_none")),
   ]);
 }

@@ -231,6 +231,12 @@ export function t(key, values = {}) {
   return text.replace(/\{(\w+)\}/g, (_, name) => values[name] ?? "");
 }
 
+// What a threshold says, and in which language: Dutch where it has such a text and that is wanted.
+export function summaryOf(threshold) {
+  const isDutch = language === "nl" && threshold.summary_nl;
+  return isDutch ? { text: threshold.summary_nl, lang: "nl" } : { text: threshold.summary, lang: "en" };
+}
+
 export function nameOf(kpi) {
   return (language === "nl" && kpi.guide) || kpi.title;
 }
