@@ -11,7 +11,7 @@ SUPPORTED := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13)
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 	$$p -c '$(SUPPORTED)' 2>/dev/null && echo $$p && break; done)
 
-.PHONY: help first-hour setup demo test lint format chaos bench soak pictures clean
+.PHONY: help first-hour setup demo test lint format chaos bench soak fuzz pictures clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
@@ -56,6 +56,11 @@ bench: $(STAMP) ## measure speed against the limit and plain Faust; writes build
 
 soak: $(STAMP) ## half of the maximum rate for half an hour: is all flat? writes build/soak.json
 	@$(BIN)/python -m tests.soak $(ARGS)
+
+fuzz: $(STAMP) ## hostile bytes into every way in, guided by coverage; keeps what fails in build/fuzz
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check \
+		--constraint constraints.txt --editable '.[fuzz]'
+	@$(BIN)/python -m tests.fuzz $(ARGS)
 
 pictures: $(STAMP) ## draw the README's pictures from a real Prometheus over the demo
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check \

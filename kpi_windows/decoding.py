@@ -26,6 +26,20 @@ AT_ONCE = 256
 """Events decoded together: few enough to be in the processor's cache when they are counted."""
 
 
+_LONGEST = 400
+"""Characters of a reason that may be the sender's own."""
+
+
+def shortened(text: str) -> str:
+    """A text that quotes a sender, without the middle of what is beyond reason.
+
+    >>> shortened("x" * 10_000) == "x" * 200 + "…" + "x" * 200
+    True
+    """
+    half = _LONGEST // 2
+    return text if len(text) <= _LONGEST else f"{text[:half]}…{text[-half:]}"
+
+
 class Rejected(NamedTuple):
     """Bytes that are no event, and what was expected instead."""
 
@@ -92,6 +106,7 @@ def _decode_one(
 
 
 def _explain(topic: str, message: str) -> str:
+    message = shortened(message)
     if "$.type" in message or "`type`" in message:
         types: tuple[Any, ...] = (*TOPICS[topic], Clock)
         known = ", ".join(sorted(one.__struct_config__.tag for one in types))
@@ -120,4 +135,4 @@ def _checked(event: Event) -> Event | Rejected:
         reason = check(event) if check else None
     except ArithmeticError:
         reason = "expected amounts within reason"
-    return Rejected(reason) if reason else event
+    return Rejected(shortened(reason)) if reason else event
