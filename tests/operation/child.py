@@ -13,14 +13,14 @@ import time
 from pathlib import Path
 from typing import Any
 
-from streams import commits, logs
+from streams import logs, restore
 from streams.settings import Log
 from tests.chaos.child import PID, ChaosSettings, die_with_parent, factory
 
 HANG = "OPERATION_HANG"
 URL = "OPERATION_URL"
 SLOW = "OPERATION_SLOW"
-"""Seconds that each batch of a restore takes longer."""
+"""Seconds that each partition's restore takes longer."""
 
 _EACH_S = 0.1
 
@@ -69,13 +69,20 @@ def started(app: Any) -> None:
     app.serving = asyncio.ensure_future(serve(app))
 
 
+def _slowly(read: Any, seconds: float) -> Any:
+    async def read_slowly(*told: Any, **more: Any) -> Any:
+        await asyncio.sleep(seconds)
+        return await read(*told, **more)
+
+    return read_slowly
+
+
 def work(settings: ChaosSettings) -> None:
     from streams.worker import run_worker
 
     logs.configure(Log())
     Path(os.environ[PID]).write_text(str(os.getpid()))
-    slow_s = float(os.environ.get(SLOW, "0"))
-    commits.reached = lambda point, _: time.sleep(slow_s if point == "restoring" else 0)
+    restore.read_to_end = _slowly(restore.read_to_end, float(os.environ.get(SLOW, "0")))
     run_worker(settings, factory(settings), started=started)
 
 
