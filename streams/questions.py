@@ -98,7 +98,10 @@ def _range(view: View, question: Question) -> tuple[int, int]:
 
 
 def _check_count(view: View, window: str, from_ms: int, to_ms: int) -> None:
-    first = next(iter(view.grid.periods(window, from_ms, from_ms + 1)))
+    try:
+        first = next(iter(view.grid.periods(window, from_ms, from_ms + 1)))
+    except ValueError as error:
+        raise QuestionError(str(error)) from None
     count = (to_ms - from_ms) // max(1, first.end_ms - first.start_ms)
     if count > TOP_PERIODS:
         raise QuestionError(

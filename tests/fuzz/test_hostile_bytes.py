@@ -24,6 +24,11 @@ FOUND: list[tuple[str, str, bytes]] = [
         "events",
         b'\x01{"type":"' + b"a" * 3_000 + b'","timestamp":1}',
     ),
+    (
+        "a window that isn't there, over a range of time",
+        "exporter",
+        b"\x00kpi=visits&window=da7y&from=2025-12-31&to=2026-01-02",
+    ),
 ]
 """What was wrong, where, and the input that showed it."""
 
