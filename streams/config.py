@@ -251,8 +251,10 @@ def _check(settings: Settings, where: str) -> None:
             f"{where}[worker] stuck_after: expected at least {show_duration(least_ms)}, twice "
             "transaction_timeout, or 0s"
         )
-    if bool(settings.intake.certfile) != bool(settings.intake.keyfile):
-        raise ConfigError(f"{where}[intake] certfile, keyfile: expected both, or neither")
+    for section in ("worker", "exporter", "intake"):
+        told = getattr(settings, section)
+        if bool(told.certfile) != bool(told.keyfile):
+            raise ConfigError(f"{where}[{section}] certfile, keyfile: expected both, or neither")
 
 
 def _contradictions(kafka: Kafka) -> Iterator[str]:

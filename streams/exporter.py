@@ -10,9 +10,11 @@ import gc
 import logging
 import signal
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from aiohttp import web
+from prometheus_client import CollectorRegistry
 from prometheus_client.registry import Collector
 
 from streams import cycles, logs
@@ -23,11 +25,12 @@ from streams.collectors import ProcessorCollector, WorkerCollector
 from streams.exposition import KpiCollector, registry
 from streams.follower import Follower, Whole
 from streams.goals import GoalCollector
+from streams.guard import guarded
 from streams.page.routes import add_page
 from streams.page.snapshot import Snapshots
-from streams.probes import add_probes
-from streams.settings import Settings
-from streams.site import Site, serve
+from streams.probes import REGISTRY, add_probes
+from streams.settings import Settings, Worker
+from streams.site import PortTakenError, Site, serve, tls_of
 
 log = logging.getLogger(__name__)
 
@@ -71,17 +74,38 @@ def exporter_app(whole: Whole, *more: Collector, demo: bool = False) -> web.Appl
     """
     app = web.Application(middlewares=[errors])
     app[WHOLE] = whole
-    shown = (KpiCollector(whole), GoalCollector(whole), ProcessorCollector(whole), *more)
-    add_probes(app, registry(*shown))
+    told = whole.settings.exporter
+    if demo:  # which asks itself
+        told = replace(told, tokens=(), metrics_tokens=(), metrics_port=0)
+    shown = registry(KpiCollector(whole), GoalCollector(whole), ProcessorCollector(whole), *more)
+    guarded(
+        app,
+        host=told.host,
+        names=told.hosts,
+        tokens=told.tokens,
+        metrics_tokens=() if told.metrics_port else told.metrics_tokens,
+    )
+    add_probes(app, shown, metrics=not told.metrics_port)
     app.router.add_get("/readyz", readyz)
     add_page(app, Snapshots(whole, demo=demo), index)
     add_api(app)
     return app
 
 
-def worker_app(shop_app: Any) -> web.Application:
+def metrics_app(settings: Settings, shown: CollectorRegistry) -> web.Application:
+    """What listens on a port of its own for Prometheus."""
+    told = settings.exporter
+    app = web.Application(middlewares=[errors])
+    host = told.metrics_host or told.host
+    guarded(app, host=host, names=told.hosts, metrics_tokens=told.metrics_tokens)
+    add_probes(app, shown)
+    return app
+
+
+def worker_app(shop_app: Any, worker: Worker) -> web.Application:
     """A worker's own metrics and health; `shop_app` is a `ShopApp`."""
     app = web.Application(middlewares=[errors])
+    guarded(app, host=worker.host, tokens=worker.tokens)
     add_probes(app, registry(WorkerCollector(shop_app)), lambda: shop_app.watch.trouble)
     return app
 
@@ -98,7 +122,7 @@ async def run_exporter(settings: Settings, told: Callable[[Site], None]) -> None
     evaluator = Evaluator(settings, whole) if settings.alerting.evaluate else None
     more = [AlertCollector(settings, evaluator)] if evaluator else []
     web_app = exporter_app(whole, *more)
-    site = await serve(web_app, settings.exporter.host, settings.exporter.port)
+    site, *others = await _listen(settings, web_app)
     following = asyncio.ensure_future(Follower(settings, whole).run())
     tasks = [following, *([asyncio.ensure_future(evaluator.run())] if evaluator else [])]
     waiting = asyncio.ensure_future(stop.wait())
@@ -112,5 +136,26 @@ async def run_exporter(settings: Settings, told: Callable[[Site], None]) -> None
         for task in tasks:
             task.cancel()
         await asyncio.wait(tasks, timeout=_STOP_PATIENCE_S)  # Kafka may be gone
-        await site.close()
+        for each in (site, *others):
+            await each.close()
     log.info("stopped")
+
+
+async def _listen(settings: Settings, web_app: web.Application) -> list[Site]:
+    """Page and API, and `/metrics` where that has a port of its own.
+
+    Raises PortTakenError or ConfigError.
+    """
+    told = settings.exporter
+    tls = tls_of("exporter", told.certfile, told.keyfile)
+    sites = [await serve(web_app, told.host, told.port, tls=tls)]
+    if told.metrics_port:
+        metrics = metrics_app(settings, web_app[REGISTRY])
+        try:
+            sites.append(
+                await serve(metrics, told.metrics_host or told.host, told.metrics_port, tls=tls)
+            )
+        except PortTakenError:
+            await sites[0].close()
+            raise
+    return sites

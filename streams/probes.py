@@ -12,7 +12,7 @@ from prometheus_client import CollectorRegistry
 
 from streams.written import scrape
 
-_REGISTRY: web.AppKey[CollectorRegistry] = web.AppKey("registry", CollectorRegistry)
+REGISTRY: web.AppKey[CollectorRegistry] = web.AppKey("registry", CollectorRegistry)
 _TROUBLE: web.AppKey[Callable[[], str]] = web.AppKey("trouble")
 
 
@@ -21,18 +21,26 @@ def _none() -> str:
 
 
 def add_probes(
-    app: web.Application, registry: CollectorRegistry, trouble: Callable[[], str] = _none
+    app: web.Application,
+    registry: CollectorRegistry,
+    trouble: Callable[[], str] = _none,
+    *,
+    metrics: bool = True,
 ) -> None:
-    """Adds the routes; `trouble` says why this process had better be ended, if it had."""
-    app[_REGISTRY] = registry
+    """Adds the routes; `trouble` says why this process had better be ended, if it had.
+
+    Without `metrics` these are asked for elsewhere.
+    """
+    app[REGISTRY] = registry
     app[_TROUBLE] = trouble
-    app.router.add_get("/metrics", _metrics)
+    if metrics:
+        app.router.add_get("/metrics", _metrics)
     app.router.add_get("/healthz", _healthz)
 
 
 async def _metrics(request: web.Request) -> web.Response:
     """What Prometheus scrapes."""
-    page, content_type = scrape(request.app[_REGISTRY], request.headers.get("Accept", ""))
+    page, content_type = scrape(request.app[REGISTRY], request.headers.get("Accept", ""))
     response = web.Response(body=page, headers={"Content-Type": content_type})
     response.enable_compression()
     return response

@@ -103,6 +103,12 @@ class Worker:
     stuck_after_ms: int = setting(60_000, kinds.DURATION)
     """A worker that for so long reads nothing of what Kafka has for it, or commits nothing of what
     it read, ends with exit code 1, and a fresh one begins; `0s`: never."""
+    tokens: tuple[str, ...] = setting((), kinds.TOKENS, secret=True)
+    """Each lets somebody ask for `/metrics`; none: whoever reaches it. Better by the variable."""
+    certfile: str = setting("", kinds.TEXT)
+    """Our certificate with its chain (PEM): with it, HTTPS is spoken, and nothing else."""
+    keyfile: str = setting("", kinds.TEXT)
+    """The key of `certfile`."""
 
 
 @dataclass(frozen=True)
@@ -115,6 +121,28 @@ class Exporter:
     """The port to listen on; 0 takes any free one."""
     url: str = setting("", kinds.TEXT)
     """Where `kpi query` asks; by default the host and port above."""
+    hosts: tuple[str, ...] = setting((), kinds.WORDS)
+    """Names under which it may be asked, beside localhost, as a proxy's `kpi.example.com`; without,
+    any name where it listens to others, and only localhost where it doesn't."""
+    tokens: tuple[str, ...] = setting((), kinds.TOKENS, secret=True)
+    """Each lets somebody see page, API and `/metrics`; none: whoever reaches it. A browser asks for
+    it as a password, with any name. Better by the variable."""
+    token: str = setting("", kinds.SECRET, secret=True)
+    """With which `kpi query` and the other commands ask; better by the variable."""
+    certfile: str = setting("", kinds.TEXT)
+    """Our certificate with its chain (PEM): with it, HTTPS is spoken, and nothing else."""
+    keyfile: str = setting("", kinds.TEXT)
+    """The key of `certfile`."""
+    cafile: str = setting("", kinds.TEXT)
+    """Certificates that `kpi query` trusts (PEM), when the system's don't do."""
+    metrics_port: int = setting(0, kinds.PORT)
+    """A port of its own for `/metrics`, so that it can be reached from elsewhere than page and
+    API; 0: none."""
+    metrics_host: str = setting("", kinds.TEXT)
+    """The address that `metrics_port` listens on; empty: `host`."""
+    metrics_tokens: tuple[str, ...] = setting((), kinds.TOKENS, secret=True)
+    """Each lets Prometheus ask for `/metrics` and nothing else. With a `metrics_port`, nothing else
+    is asked for there."""
     windows: tuple[str, ...] = setting(WINDOWS, kinds.WORDS)
     """Windows on `/metrics`; the API has all of them always."""
     breakdowns: bool = setting(True, kinds.FLAG)
@@ -348,7 +376,8 @@ class Settings:
     @property
     def url(self) -> str:
         """Where the exporter is."""
-        return self.exporter.url or url_of(self.exporter.host, self.exporter.port)
+        told = self.exporter
+        return told.url or url_of(told.host, told.port, "https" if told.certfile else "http")
 
 
 def _connection(kafka: Kafka) -> dict[str, Any]:

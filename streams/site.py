@@ -12,6 +12,7 @@ from typing import Any
 from aiohttp import web
 
 from streams.address import url_of
+from streams.settings import ConfigError
 
 
 class PortTakenError(Exception):
@@ -29,6 +30,23 @@ class Site:
     async def close(self) -> None:
         """Lets requests end, and stops listening."""
         await self._runner.cleanup()
+
+
+def tls_of(section: str, certfile: str, keyfile: str) -> ssl.SSLContext | None:
+    """How HTTPS is spoken, by the files of a section of the settings, or None.
+
+    Raises ConfigError.
+    """
+    if not certfile:
+        return None
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    try:
+        context.load_cert_chain(certfile, keyfile)
+    except (OSError, ssl.SSLError) as error:
+        raise ConfigError(
+            f"[{section}] certfile, keyfile: not a readable certificate with its key: {error}"
+        ) from None
+    return context
 
 
 async def serve(

@@ -50,10 +50,10 @@ def command(
     """
     asked = {"kpi": kpi, "window": told["window"], "definition": told["definition"]}
     asked |= {"at": told["at_time"]} if told["at_time"] else {}
-    explained = get(settings.url, f"/api/v1/explain?{urllib.parse.urlencode(asked)}")
+    explained = get(settings, f"/api/v1/explain?{urllib.parse.urlencode(asked)}")
     if by:
         more = urllib.parse.urlencode({**asked, "by": by, "top": top})
-        explained["why"] = get(settings.url, f"/api/v1/why?{more}")
+        explained["why"] = get(settings, f"/api/v1/why?{more}")
     if form == "json":
         click.echo(json.dumps(explained, indent=1, ensure_ascii=False))
     else:

@@ -23,9 +23,10 @@ def command(settings: Settings) -> None:
     """Serve the live page, /metrics for Prometheus, and the JSON API.
 
     Any number of exporters may run; each reads all partitions, and keeps nothing of its own.
-    It listens on this machine only unless told otherwise, and asks nobody for a password: put a
-    proxy before it when others should reach it.
+    It listens on this machine only unless told otherwise, and asks for a token and speaks HTTPS
+    when told to: docs/how-to/protect.md.
     """
+    from streams.address import url_of
     from streams.exporter import run_exporter
     from streams.site import Site
     from streams.topics import RefusedError
@@ -33,7 +34,12 @@ def command(settings: Settings) -> None:
 
     def told(site: Site) -> None:
         click.echo(f"page     {site.url}/")
-        click.echo(f"metrics  {site.url}/metrics")
+        exporter = settings.exporter
+        metrics = site.url
+        if exporter.metrics_port:
+            host = exporter.metrics_host or exporter.host
+            metrics = url_of(host, exporter.metrics_port, site.url.partition(":")[0])
+        click.echo(f"metrics  {metrics}/metrics")
         click.echo(f"API      {site.url}/api/v1/status")
 
     try:

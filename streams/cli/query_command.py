@@ -6,7 +6,6 @@ import http.client
 import json
 import urllib.error
 import urllib.parse
-import urllib.request
 from typing import Any
 
 import click
@@ -27,7 +26,7 @@ _TIMEOUT_S = 60
         "kpi query sales --window month --from 2026-01-01 --format csv > sales.csv",
         "kpi query product_affinity --window 30d --table --top 10",
         "kpi query --goals                                         where the goals stand",
-        "kpi query visits --url http://kpi.example.com",
+        "kpi query visits --url https://kpi.example.com            with KPI_EXPORTER_TOKEN",
     ),
 )
 @config_options("exporter_url")
@@ -38,12 +37,12 @@ def command(settings: Settings, kpi: str | None, goals: bool, **told: Any) -> No
     """Ask a running exporter for KPI, by id or any of its names (`kpi kpis` lists them)."""
     check_goals(goals, "a KPI", bool(kpi))
     if kpi:
-        click.echo(show(ask(settings.url, question_of(kpi, told)), told["form"]))
+        click.echo(show(ask(settings, question_of(kpi, told)), told["form"]))
     else:
-        click.echo(show_goals(get(settings.url, "/api/v1/goals")["goals"], told["form"]))
+        click.echo(show_goals(get(settings, "/api/v1/goals")["goals"], told["form"]))
 
 
-def ask(url: str, question: Question) -> list[Answer]:
+def ask(settings: Settings, question: Question, url: str = "") -> list[Answer]:
     """The exporter's answer.  Raises Failure."""
     told: list[tuple[str, str]] = [("kpi", question.kpi), ("window", question.window)]
     times = {"from": question.from_time, "to": question.to_time, "at": question.at_time}
@@ -52,17 +51,22 @@ def ask(url: str, question: Question) -> list[Answer]:
     told += [("where", f"{label}={','.join(v)}") for label, v in question.where.items()]
     told += [("definition", question.definition), ("top", str(question.top))]
     told += [("table", "1")] if question.table else []
-    answers: list[Answer] = get(url, f"/api/v1/query?{urllib.parse.urlencode(told)}")
+    answers: list[Answer] = get(settings, f"/api/v1/query?{urllib.parse.urlencode(told)}", url)
     return answers
 
 
-def get(url: str, path: str) -> Any:
-    """JSON from an exporter.  Raises Failure, with what the exporter said."""
+def get(settings: Settings, path: str, url: str = "") -> Any:
+    """JSON from an exporter, that of the settings or another.
+
+    Raises Failure, with what the exporter said.
+    """
+    from streams.asking import opened
+
+    url = url or settings.url
     if not url.startswith(("http://", "https://")):
         raise Failure(f"--url: expected http://… or https://…, got {url!r}")
     try:
-        asked = urllib.request.Request(url.rstrip("/") + path)  # noqa: S310 - checked above
-        with urllib.request.urlopen(asked, timeout=_TIMEOUT_S) as reply:  # noqa: S310
+        with opened(settings, url, path, _TIMEOUT_S) as reply:
             return json.load(reply)
     except urllib.error.HTTPError as error:
         raise Failure(_said(error)) from error

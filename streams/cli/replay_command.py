@@ -163,7 +163,11 @@ def _compare(settings: Settings, name: str, other: str, days: int) -> None:
 
     plan = asyncio.run(find(settings, name))
     left = _side(settings, name)
-    right = _side_at(other) if other.startswith(("http://", "https://")) else _side(settings, other)
+    right = (
+        _side_at(settings, other)
+        if other.startswith(("http://", "https://"))
+        else _side(settings, other)
+    )
     with Progress("compare", len(settings.catalogue), "KPIs") as telling:
         found = compare(
             left,
@@ -240,16 +244,20 @@ def _side(settings: Settings, name: str) -> Any:
     return side_of(name, asyncio.run(view()), settings.catalogue)
 
 
-def _side_at(url: str) -> Any:
+def _side_at(settings: Settings, url: str) -> Any:
     from streams.cli.query_command import ask, get
     from streams.replay.compare import Side
 
-    status = get(url, "/api/v1/status")
+    status = get(settings, "/api/v1/status", url)
     if not status["ready"]:
         raise Failure(f"the exporter at {url} isn't ready yet: {status['reason']}")
     positions = {p: told["positions"] for p, told in status["partitions"].items()}
     return Side(
-        url, lambda asked: ask(url, asked), status["watermark_ms"], status["events"], positions
+        url,
+        lambda asked: ask(settings, asked, url),
+        status["watermark_ms"],
+        status["events"],
+        positions,
     )
 
 

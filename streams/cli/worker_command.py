@@ -56,12 +56,15 @@ def work(settings: Settings, *, create_topics: bool, on_commit: Any = ()) -> Non
 
 async def _serve(settings: Settings, app: Any) -> None:
     from streams.exporter import worker_app
-    from streams.site import PortTakenError, serve
+    from streams.settings import ConfigError
+    from streams.site import PortTakenError, serve, tls_of
 
     worker = settings.worker
     try:
-        site = await serve(worker_app(app), worker.host, worker.port, else_any=True)
-    except PortTakenError as error:
+        tls = tls_of("worker", worker.certfile, worker.keyfile)
+        web_app = worker_app(app, worker)
+        site = await serve(web_app, worker.host, worker.port, else_any=True, tls=tls)
+    except (PortTakenError, ConfigError) as error:
         log.warning("no metrics of this worker: %s", error)
     else:
         log.info("working; this worker's own metrics: %s/metrics", site.url)

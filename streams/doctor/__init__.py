@@ -8,10 +8,11 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-import urllib.request
+import urllib.error
 from collections.abc import AsyncIterator, Iterator
 
 from streams.address import is_here
+from streams.asking import opened
 from streams.doctor.findings import BAD, GOOD, NOTE, Finding, ok
 from streams.doctor.intake import intake
 from streams.doctor.progress import progress
@@ -49,20 +50,31 @@ def _settings(settings: Settings) -> Iterator[Finding]:
     kafka = settings.kafka
     if kafka.security_protocol == "SASL_PLAINTEXT":
         yield Finding(NOTE, "the password goes over the network in clear", "use SASL_SSL")
-    if not is_here(settings.exporter.host):
+    told = settings.exporter
+    if not is_here(told.host) and not told.tokens:
         yield Finding(
             NOTE,
-            f"the exporter listens on {settings.exporter.host}, and asks for no password",
-            "keep it behind a proxy or a firewall",
+            f"the exporter listens on {told.host}, and asks for no password",
+            "set KPI_EXPORTER_TOKENS, or keep it behind a proxy or a firewall",
+        )
+    if not is_here(told.host) and told.tokens and not told.certfile:
+        yield Finding(
+            NOTE,
+            f"the exporter listens on {told.host} without HTTPS: tokens go over the network in clear",
+            "set [exporter] certfile and keyfile, or keep it behind a proxy that speaks HTTPS",
         )
 
 
 def _exporter(settings: Settings) -> Iterator[Finding]:
-    url = f"{settings.url}/api/v1/status"
     try:
-        asked = urllib.request.Request(url)  # noqa: S310 - from the settings
-        with urllib.request.urlopen(asked, timeout=10) as reply:  # noqa: S310
+        with opened(settings, settings.url, "/api/v1/status", 10) as reply:
             status = json.load(reply)
+    except urllib.error.HTTPError as error:
+        hint = (
+            "set KPI_EXPORTER_TOKEN" if error.code == 401 else "set [exporter] url to where it is"
+        )
+        yield Finding(NOTE, f"the exporter at {settings.url} answers {error.code}", hint)
+        return
     except (OSError, ValueError) as error:
         yield Finding(
             NOTE,

@@ -10,7 +10,7 @@ from typing import Any
 
 from streams.generate.processor_alerts import BLINDS, EXPORTER, INTAKE, WORKER
 from streams.generate.rule_files import dumped
-from streams.settings import Alerting, Settings
+from streams.settings import Alerting, Exporter, Intake, Settings, Worker
 
 _SOURCE = "streams/generate/services.py or [alerting] in your shop.toml"
 RECEIVER = "shop"
@@ -21,7 +21,7 @@ TARGET = "exporter:9464"
 def texts(settings: Settings) -> Iterator[tuple[str, str]]:
     """(path, text) of each file."""
     told: dict[str, Any] = {
-        "prometheus/prometheus.yml": _prometheus(),
+        "prometheus/prometheus.yml": _prometheus(settings),
         "alertmanager/alertmanager.yml": _alertmanager(settings.alerting),
         "provisioning/datasources/kpi.yml": _source(),
         "provisioning/dashboards/kpi.yml": _dashboards(),
@@ -31,21 +31,48 @@ def texts(settings: Settings) -> Iterator[tuple[str, str]]:
         yield f"grafana/{name}", dumped(content, _SOURCE)
 
 
-def _prometheus() -> dict[str, Any]:
-    def job(name: str, *targets: str, **more: str) -> dict[str, Any]:
+def _prometheus(settings: Settings) -> dict[str, Any]:
+    def job(name: str, *targets: str, **more: Any) -> dict[str, Any]:
         return {"job_name": name, **more, "static_configs": [{"targets": list(targets)}]}
 
+    exporter, worker, intake = settings.exporter, settings.worker, settings.intake
+    own = () if exporter.metrics_port else exporter.tokens
+    tokens = exporter.metrics_tokens or own
+    target = f"exporter:{exporter.metrics_port}" if exporter.metrics_port else TARGET
     return {
         "global": {"scrape_interval": "15s", "evaluation_interval": "15s"},
         "rule_files": ["rules/*.yml"],
         "alerting": {"alertmanagers": [{"static_configs": [{"targets": ["alertmanager:9093"]}]}]},
         "scrape_configs": [
-            job(EXPORTER, TARGET, scrape_timeout="14s"),  # all KPIs, on a busy machine
-            job(WORKER, "worker-1:9465", "worker-2:9465"),
-            job(INTAKE, "intake:9466"),  # down in a shop that has none, which nobody is told of
+            # all KPIs, on a busy machine
+            job(EXPORTER, target, scrape_timeout="14s", **_safely(EXPORTER, exporter, tokens)),
+            job(
+                WORKER,
+                "worker-1:9465",
+                "worker-2:9465",
+                **_safely(WORKER, worker, worker.tokens),
+            ),
+            # down in a shop that has none, which nobody is told of
+            job(INTAKE, "intake:9466", **_safely(INTAKE, intake, ())),
             job("prometheus", "127.0.0.1:9090"),
         ],
     }
+
+
+SECRETS = "/etc/prometheus/secrets"
+"""The folder on Prometheus' machine with `{job}-token` and `{job}-ca.pem`, as far as they are needed."""
+
+
+def _safely(
+    job: str, server: Exporter | Worker | Intake, tokens: tuple[str, ...]
+) -> dict[str, Any]:
+    """How Prometheus asks a server that wants HTTPS or a token; the token itself isn't told."""
+    told: dict[str, Any] = {}
+    if server.certfile:
+        told |= {"scheme": "https", "tls_config": {"ca_file": f"{SECRETS}/{job}-ca.pem"}}
+    if tokens:
+        told["authorization"] = {"credentials_file": f"{SECRETS}/{job}-token"}
+    return told
 
 
 def _alertmanager(alerting: Alerting) -> dict[str, Any]:

@@ -1,7 +1,8 @@
 """The page's routes: `/`, its files, and the snapshot that it asks for again and again.
 
 It must not know what is shown.  Nothing comes from elsewhere, and the policy says so to the
-browser: no script, style, picture or connection but from this server, and none within the text.
+browser (`streams.guard`): no script, style, picture or connection but from this server, and none
+within the text.
 """
 
 from __future__ import annotations
@@ -16,15 +17,6 @@ from streams.page.snapshot import Snapshot, Snapshots, etag_of
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
-POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
-    "img-src 'self' data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-)
-SAFE = {
-    "Content-Security-Policy": POLICY,
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
-}
 LANGUAGES = ("en", "nl")
 _TYPES = {
     ".html": "text/html",
@@ -70,7 +62,7 @@ def files() -> dict[str, File]:
 
 def _given(request: web.Request, what: File | Snapshot, content_type: str) -> web.Response:
     """A body, or that it hasn't changed since the browser got it."""
-    headers = {**SAFE, "ETag": what.etag, "Cache-Control": "no-cache", "Vary": "Accept-Encoding"}
+    headers = {"ETag": what.etag, "Cache-Control": "no-cache", "Vary": "Accept-Encoding"}
     known = request.headers.get("If-None-Match", "")
     if what.etag in [each.strip().removeprefix("W/") for each in known.split(",")]:
         return web.Response(status=304, headers=headers)

@@ -18,6 +18,7 @@ from aiohttp import web
 
 from streams.adapters import Adapter
 from streams.exposition import registry
+from streams.guard import add_headers
 from streams.probes import add_probes
 from streams.receiver import bodies
 from streams.receiver.counts import IntakeCollector
@@ -162,6 +163,7 @@ async def readyz(request: web.Request) -> web.Response:
 def intake_app(service: Service, ready: Ready, adapters: Mapping[str, Adapter]) -> web.Application:
     """The web application; `ready` says why no event would be taken now, or None."""
     app = web.Application(middlewares=[answered])
+    add_headers(app)
     app[SERVICE] = service
     app[READY] = ready
     app[ADAPTERS] = adapters

@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import signal
-import ssl
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -20,8 +19,8 @@ from streams.adapters import ADAPTERS
 from streams.receiver.routes import HTTP, intake_app
 from streams.receiver.service import Service
 from streams.receiver.writer import KafkaWriter
-from streams.settings import ConfigError, Intake, Settings
-from streams.site import Site, serve
+from streams.settings import ConfigError, Settings
+from streams.site import Site, serve, tls_of
 from streams.topics import RefusedError
 
 log = logging.getLogger(__name__)
@@ -66,7 +65,7 @@ async def running(
             "[intake] tokens: expected at least one, as nobody could send anything without. "
             "Make one (`openssl rand -hex 24`) and set the variable KPI_INTAKE_TOKENS to it"
         )
-    tls = tls_of(told)
+    tls = tls_of("intake", told.certfile, told.keyfile)
     writer = KafkaWriter(
         settings.kafka,
         settings.topics,
@@ -91,20 +90,6 @@ async def running(
             await site.close()
     finally:
         await writer.close()
-
-
-def tls_of(told: Intake) -> ssl.SSLContext | None:
-    """How HTTPS is spoken, or None.  Raises ConfigError."""
-    if not told.certfile:
-        return None
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    try:
-        context.load_cert_chain(told.certfile, told.keyfile)
-    except (OSError, ssl.SSLError) as error:
-        raise ConfigError(
-            f"[intake] certfile, keyfile: not a readable certificate with its key: {error}"
-        ) from None
-    return context
 
 
 async def _check_topics(writer: KafkaWriter) -> None:
