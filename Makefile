@@ -11,7 +11,7 @@ SUPPORTED := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13)
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 	$$p -c '$(SUPPORTED)' 2>/dev/null && echo $$p && break; done)
 
-.PHONY: help first-hour setup demo test lint format chaos bench soak fuzz pictures clean
+.PHONY: help first-hour setup demo test lint format chaos bench soak fuzz pictures audit clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
@@ -67,6 +67,11 @@ pictures: $(STAMP) ## draw the README's pictures from a real Prometheus over the
 		--constraint constraints.txt --editable '.[pictures]'
 	@$(BIN)/python -m tests.pictures
 	@$(BIN)/python -m tests.page.picture docs/pictures/page.png
+
+audit: $(STAMP) ## compare all pins with published advisories; asks the package index
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check \
+		--constraint constraints.txt --editable '.[audit]'
+	@$(BIN)/pip-audit --strict --no-deps --disable-pip --requirement constraints.txt $(ARGS)
 
 clean: ## remove .venv, build and caches
 	rm -rf $(VENV) build .pytest_cache .mypy_cache .ruff_cache .hypothesis
