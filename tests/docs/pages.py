@@ -23,6 +23,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
+HEADS = ("README.md", "CONTRIBUTING.md", "SECURITY.md")
 GENERATED = ("docs/reference", "docs/kpis.md", "docs/runbooks")
 COMMANDS = ("sh", "console")
 NEITHER = ("bash", "shell", "zsh", "shell-session")
@@ -93,7 +94,7 @@ class Page:
 
 def written_pages() -> list[Path]:
     """All pages that somebody wrote."""
-    found = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
+    found = [*(ROOT / name for name in HEADS), *sorted((ROOT / "docs").rglob("*.md"))]
     return [path for path in found if not path.relative_to(ROOT).as_posix().startswith(GENERATED)]
 
 

@@ -15,7 +15,7 @@ import yaml
 
 from streams.broker import EmbeddedBroker
 from streams.cli import main
-from tests.docs.pages import ROOT, Command, Page, PageError, read, written_pages
+from tests.docs.pages import HEADS, ROOT, Command, Page, PageError, read, written_pages
 from tests.docs.terminal import Terminal, WrongError
 from tests.kafka.broker import why_not
 from tests.kafka.secured import PASSWORD, secured
@@ -30,7 +30,7 @@ for path in written_pages():
         UNREADABLE[str(path)] = str(error)
 TO_RUN = [name for name, page in PAGES.items() if any(not c.not_run for c in page.commands)]
 NOT_RUN = [(name, each) for name, page in PAGES.items() for each in page.commands if each.not_run]
-LINKING = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
+LINKING = [*(ROOT / name for name in HEADS), *sorted((ROOT / "docs").rglob("*.md"))]
 MOST_NOT_RUN = 1 / 4
 """Of all commands: documentation that nobody runs is a promise."""
 

@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Thread
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -174,7 +175,8 @@ def test_tokens_are_compared_all_of_them_and_in_constant_time(
 
 
 def test_a_worker_asks_for_its_tokens_too() -> None:
-    app = worker_app(object(), Worker(tokens=(TOKEN,)))
+    shop_app = SimpleNamespace(watch=SimpleNamespace(trouble=""))
+    app = worker_app(shop_app, Worker(tokens=(TOKEN,)))
 
     async def ask() -> list[int]:
         site = await serve(app, "127.0.0.1", 0)

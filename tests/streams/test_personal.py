@@ -3,6 +3,7 @@ neither an id of a person nor a secret is in any metric, page, alert, log, or li
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import re
@@ -17,10 +18,11 @@ from typing import Any, NamedTuple
 
 import psutil
 import pytest
+from aiokafka import TopicPartition
 
 from streams.broker import EmbeddedBroker
-from streams.config import load
-from tests.streams.readback import everything
+from streams.changelog import read_to_end
+from streams.fetches import Batch
 
 ROOT = Path(__file__).parents[2]
 SECRETS = {
@@ -45,6 +47,7 @@ IDS = (
     "cart_id",
 )
 PATIENCE_S = 120.0
+ALWAYS_BREACHED = '[thresholds.visits_many]\nkpi = "visits"\nabove = 1\nwindow = "1h"\n'
 NEVER_ASKED = "nobody-reads-this@example.com"
 
 
@@ -85,6 +88,7 @@ class _Shop:
 
     def __init__(self, folder: Path, bootstrap: str) -> None:
         self.folder, self.bootstrap = folder, bootstrap
+        (folder / "shop.toml").write_text(ALWAYS_BREACHED)
         kept = {k: v for k, v in os.environ.items() if not k.startswith("KPI_")}
         own = {"KPI_BOOTSTRAP_SERVERS": bootstrap, "PYTHONPATH": str(ROOT)}
         self.variables = {**kept, **own, **SECRETS}
@@ -155,18 +159,18 @@ class _Shop:
             ("query", "visits", "--url", "http://127.0.0.1:1"),
             ("topics", "--check", "--debug"),
             ("dead-letters", "groups"),
-            ("generate", "--output", str(self.folder / "made")),
+            ("generate", "--folder", str(self.folder / "made")),
             ("forget", "--help"),
             ("nonsense",),
         ):
             self.kpi(*args)
-        alerts = everything(self.bootstrap, load(environ={}).alerting.topic)
+        until("the shop's threshold is breached", self.alerts)
         return {
             "/metrics": get(f"{page}/metrics", SECRETS["KPI_EXPORTER_METRICS_TOKENS"]),
             "a worker's /metrics": get(f"{metrics}/metrics", SECRETS["KPI_WORKER_TOKENS"]),
             "page": get(f"{page}/api/v1/page?window=24h", token),
             "status": get(f"{page}/api/v1/status", token),
-            "alerts": "\n".join(each.value.decode() for each in alerts),
+            "alerts": self.alerts(),
             "processes": "\n".join(self._command_lines()),
             "commands": "\n".join(self.said),
             **{log.name: log.read_text() for log in self.folder.glob("*.log")},
@@ -174,6 +178,17 @@ class _Shop:
                 file.read_text() for file in (self.folder / "made").rglob("*") if file.is_file()
             ),
         }
+
+    def alerts(self) -> str:
+        """All messages that there are."""
+        found: list[bytes] = []
+
+        def load(batch: Batch) -> None:
+            found.extend(record.value or b"" for record in batch.records)
+
+        tps = [TopicPartition("kpi-alerts", 0)]
+        asyncio.run(read_to_end([self.bootstrap], {}, tps, load, trimmed=True))
+        return b"\n".join(found).decode()
 
     def _command_lines(self) -> Iterator[str]:
         """Of all processes that we started, and those that these started."""
