@@ -18,20 +18,18 @@ from kpi_windows.definitions import Definitions
 from kpi_windows.events import TOPICS as EVENTS
 from kpi_windows.windows import WINDOWS
 from streams import kinds
+from streams.servers import Exporter, Intake, Worker
 from streams.settings import (
     BY_VARIABLE,
     INSIDE,
     SECTIONS,
     Alerting,
     ConfigError,
-    Exporter,
-    Intake,
     Kafka,
     Log,
     Setting,
     Settings,
     Topics,
-    Worker,
 )
 from streams.units import show_duration
 from streams.vendors import Segment, Shopify, Zendesk

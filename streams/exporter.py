@@ -29,7 +29,8 @@ from streams.guard import guarded
 from streams.page.routes import add_page
 from streams.page.snapshot import Snapshots
 from streams.probes import REGISTRY, add_probes
-from streams.settings import Settings, Worker
+from streams.servers import Worker
+from streams.settings import Settings
 from streams.site import PortTakenError, Site, serve, tls_of
 
 log = logging.getLogger(__name__)

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from kpi_windows.formula import ratio_of
 from kpi_windows.kpi import Column, Kpi, Unit
-from streams.settings import Exporter
+from streams.servers import Exporter
 
 
 class Series(NamedTuple):

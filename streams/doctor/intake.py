@@ -10,7 +10,8 @@ from collections.abc import Iterator
 
 from streams.address import is_here, url_of
 from streams.doctor.findings import NOTE, Finding, ok
-from streams.settings import Intake, Settings
+from streams.servers import Intake
+from streams.settings import Settings
 
 _PATIENCE_S = 10
 

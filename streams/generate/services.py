@@ -10,7 +10,8 @@ from typing import Any
 
 from streams.generate.processor_alerts import BLINDS, EXPORTER, INTAKE, WORKER
 from streams.generate.rule_files import dumped
-from streams.settings import Alerting, Exporter, Intake, Settings, Worker
+from streams.servers import Exporter, Intake, Worker
+from streams.settings import Alerting, Settings
 
 _SOURCE = "streams/generate/services.py or [alerting] in your shop.toml"
 RECEIVER = "shop"

@@ -8,7 +8,7 @@ from kpi_windows.catalogue import GROUPS
 from kpi_windows.kpi import Kpi
 from streams import metrics
 from streams.metrics import UNITS, Family, Series
-from streams.settings import Exporter
+from streams.servers import Exporter
 
 _GROUP_TITLES = {
     "sales": "Sales",

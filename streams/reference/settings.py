@@ -10,17 +10,8 @@ from kpi_windows.thresholds import DEFAULTS
 from streams.goal_settings import KEYS
 from streams.own import kpis, measures, thresholds
 from streams.reference.docstrings import attribute_docs
-from streams.settings import (
-    SECTIONS,
-    Alerting,
-    Exporter,
-    Intake,
-    Kafka,
-    Log,
-    Setting,
-    Topics,
-    Worker,
-)
+from streams.servers import Exporter, Intake, Worker
+from streams.settings import SECTIONS, Alerting, Kafka, Log, Setting, Topics
 from streams.vendors import Segment, Shopify, Zendesk
 
 _SECTION_TYPES = {

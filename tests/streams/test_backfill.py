@@ -27,7 +27,8 @@ from streams.follower import Whole
 from streams.goals import GoalCollector
 from streams.offline import compute
 from streams.past import survey
-from streams.settings import Exporter, Settings
+from streams.servers import Exporter
+from streams.settings import Settings
 from streams.simulator import Message, Shop, ShopOptions
 from streams.written import scrape
 from tests.oracle.drive import Drive, Sent

@@ -19,7 +19,8 @@ from streams import metrics
 from streams.collectors import ProcessorCollector
 from streams.exposition import KpiCollector, registry
 from streams.follower import Whole
-from streams.settings import Exporter, Kafka, Settings
+from streams.servers import Exporter
+from streams.settings import Kafka, Settings
 from streams.simulator import Shop, ShopOptions
 from streams.written import scrape
 from tests.streams.visible import NOON_MS, page, small_shop, whole_of

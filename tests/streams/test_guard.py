@@ -29,7 +29,8 @@ from streams.config import load
 from streams.exporter import _listen, exporter_app, worker_app
 from streams.follower import Whole
 from streams.generate.services import texts
-from streams.settings import ConfigError, Settings, Worker
+from streams.servers import Worker
+from streams.settings import ConfigError, Settings
 from streams.site import serve
 from tests.kafka.broker import free_ports
 

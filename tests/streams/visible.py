@@ -14,7 +14,8 @@ from kpi_windows.definitions import DAY_MS, HOUR_MS, MINUTE_MS, Definitions
 from streams.exporter import exporter_app
 from streams.follower import Seen, Whole
 from streams.offline import Report, compute
-from streams.settings import Exporter, Kafka, Settings
+from streams.servers import Exporter
+from streams.settings import Kafka, Settings
 from streams.site import serve
 
 NOON_MS = 1_767_268_800_000

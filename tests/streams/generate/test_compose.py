@@ -13,7 +13,8 @@ import yaml
 from streams.cli import main
 from streams.config import load
 from streams.probe import well
-from streams.settings import BY_VARIABLE, Exporter, Intake, Worker
+from streams.servers import Exporter, Intake, Worker
+from streams.settings import BY_VARIABLE
 from tests.streams.generate.names import MADE, ROOT
 from tests.streams.visible import served, small_shop, whole_of
 

@@ -14,7 +14,8 @@ import aiohttp
 from streams.receiver.reception import Outcome
 from streams.receiver.routes import HTTP, intake_app
 from streams.receiver.service import Service
-from streams.settings import Intake, Settings
+from streams.servers import Intake
+from streams.settings import Settings
 from streams.site import serve
 
 NOW_MS = 1_800_000_000_000

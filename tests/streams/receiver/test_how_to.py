@@ -14,7 +14,8 @@ import pytest
 
 from streams.broker import EmbeddedBroker
 from streams.receiver.run import running
-from streams.settings import Intake, Kafka, Settings
+from streams.servers import Intake
+from streams.settings import Kafka, Settings
 
 PAGE = (Path(__file__).parents[3] / "docs/how-to/intake.md").read_text("utf-8")
 STEPS = re.findall(r"```sh\n([^`]*)```\n\n```json\n(.*?)```", PAGE, re.DOTALL)

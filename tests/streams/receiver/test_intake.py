@@ -30,7 +30,8 @@ from streams.doctor.findings import NOTE, ok
 from streams.doctor.intake import intake
 from streams.receiver.run import running
 from streams.receiver.writer import KafkaWriter, connection
-from streams.settings import ConfigError, Intake, Kafka, Settings
+from streams.servers import Intake
+from streams.settings import ConfigError, Kafka, Settings
 from tests.kafka.broker import KafkaBroker, free_ports
 from tests.streams.readback import Found, everything
 from tests.streams.receiver.load import Load
