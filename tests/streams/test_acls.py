@@ -1,0 +1,187 @@
+"""On a Kafka that lets nobody do what it isn't told to let them do: each user with the least that
+docs/how-to/kafka-security.md says, and the whole way of an event works."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from confluent_kafka.admin import (
+    AclBinding,
+    AclOperation,
+    AclPermissionType,
+    AdminClient,
+    ResourcePatternType,
+    ResourceType,
+)
+
+from tests.kafka.broker import KafkaBroker, why_not
+
+pytestmark = [pytest.mark.kafka, pytest.mark.slow]
+
+ADMIN, PASSWORD = "admin", "s3cret-tea-42"
+PATIENCE_S = 120.0
+INPUT = "orders"
+TOPIC, GROUP, TRANSACTIONS = ResourceType.TOPIC, ResourceType.GROUP, ResourceType.TRANSACTIONAL_ID
+READ, WRITE, CREATE, CONFIGS, DESCRIBE = (
+    AclOperation.READ,
+    AclOperation.WRITE,
+    AclOperation.CREATE,
+    AclOperation.DESCRIBE_CONFIGS,
+    AclOperation.DESCRIBE,
+)
+ONE, PREFIX = ResourcePatternType.LITERAL, ResourcePatternType.PREFIXED
+LEAST = {
+    "topics": [
+        *((TOPIC, INPUT, ONE, each) for each in (CREATE, DESCRIBE)),
+        *((TOPIC, "kpi-", PREFIX, each) for each in (CREATE, DESCRIBE, CONFIGS)),
+    ],
+    "worker": [
+        (TOPIC, INPUT, ONE, READ),
+        *((TOPIC, name, ONE, READ) for name in ("kpi-forwarded", "kpi-state", "kpi-panes")),
+        *((TOPIC, name, ONE, WRITE) for name in ("kpi-forwarded", "kpi-state", "kpi-panes")),
+        (TOPIC, "kpi-dead-letters", ONE, WRITE),
+        *((TOPIC, name, ONE, CONFIGS) for name in ("kpi-state", "kpi-panes")),
+        (GROUP, "kpi", ONE, READ),
+        (TRANSACTIONS, "kpi-", PREFIX, WRITE),
+    ],
+    "exporter": [
+        (TOPIC, "kpi-panes", ONE, READ),
+        (TOPIC, "kpi-alerts", ONE, WRITE),
+        *((TOPIC, "kpi-alerts-state", ONE, each) for each in (READ, WRITE, CONFIGS)),
+        (GROUP, "kpi-alerts", ONE, READ),
+        (TRANSACTIONS, "kpi-alerts", ONE, WRITE),
+    ],
+    "feed": [(TOPIC, INPUT, ONE, WRITE)],
+}
+
+
+@pytest.fixture(scope="module")
+def broker() -> Iterator[KafkaBroker]:
+    if missing := why_not():
+        pytest.skip(missing)
+    users = (ADMIN, *LEAST)
+    listener = {
+        "listener.security.protocol.map": (
+            "CLIENT:SASL_PLAINTEXT,INTERNAL:PLAINTEXT,CONTROLLER:PLAINTEXT"
+        ),
+        "listener.name.client.sasl.enabled.mechanisms": "SCRAM-SHA-512",
+        "listener.name.client.scram-sha-512.sasl.jaas.config": (
+            "org.apache.kafka.common.security.scram.ScramLoginModule required;"
+        ),
+        "authorizer.class.name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
+        "super.users": f"User:ANONYMOUS;User:{ADMIN}",
+    }
+    scram = (f"SCRAM-SHA-512=[name={user},password={PASSWORD}]" for user in users)
+    with KafkaBroker(
+        extra_properties=listener,
+        client_config=_client(ADMIN),
+        format_options=[word for each in scram for word in ("--add-scram", each)],
+    ) as started:
+        admin = AdminClient({"bootstrap.servers": started.bootstrap, **_client(ADMIN)})
+        wanted = [_binding(user, *each) for user, them in LEAST.items() for each in them]
+        for created in admin.create_acls(wanted).values():
+            created.result(30)
+        yield started
+
+
+def _client(user: str) -> dict[str, str]:
+    return {
+        "security.protocol": "SASL_PLAINTEXT",
+        "sasl.mechanism": "SCRAM-SHA-512",
+        "sasl.username": user,
+        "sasl.password": PASSWORD,
+    }
+
+
+def _binding(
+    user: str, kind: ResourceType, name: str, pattern: ResourcePatternType, operation: AclOperation
+) -> AclBinding:
+    allow = AclPermissionType.ALLOW
+    return AclBinding(kind, name, pattern, f"User:{user}", "*", operation, allow)
+
+
+def _variables(broker: KafkaBroker, user: str) -> dict[str, str]:
+    kept = {k: v for k, v in os.environ.items() if not k.startswith("KPI_")}
+    return {
+        **kept,
+        "PYTHONPATH": str(Path(__file__).parents[2]),
+        "KPI_BOOTSTRAP_SERVERS": broker.bootstrap,
+        "KPI_PARTITIONS": "2",
+        "KPI_SECURITY_PROTOCOL": "SASL_PLAINTEXT",
+        "KPI_SASL_MECHANISM": "SCRAM-SHA-512",
+        "KPI_SASL_USERNAME": user,
+        "KPI_SASL_PASSWORD": PASSWORD,
+    }
+
+
+def until(what: Callable[[], str], true: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + PATIENCE_S
+    while not true():
+        assert time.monotonic() < deadline, what()
+        time.sleep(0.5)
+
+
+def test_with_the_least_that_each_may_the_whole_way_of_an_event_works(
+    broker: KafkaBroker, tmp_path: Path
+) -> None:
+    others = ("clickstream", "carts", "tickets", "marketing", "inventory")
+    off = "".join(f"{topic} = false\n" for topic in (*others, "production", "projects"))
+    (tmp_path / "shop.toml").write_text(f"[topics]\n{off}")
+    event = '{"type":"order_completed","order_id":"1","timestamp":1772439120000,"products":[]}\n'
+    (tmp_path / "orders.jsonl").write_text(event + "rubbish\n")
+    running: list[subprocess.Popen[bytes]] = []
+
+    def kpi(user: str, *args: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "streams.cli", *args],
+            cwd=tmp_path, env=_variables(broker, user), capture_output=True, text=True,
+            timeout=PATIENCE_S, check=False,
+        )  # fmt: skip
+
+    def start(user: str) -> Path:
+        log = tmp_path / f"{user}.log"
+        with log.open("w") as out:
+            command = [sys.executable, "-m", "streams.cli", user, "--port", "0"]
+            running.append(
+                subprocess.Popen(
+                    command, cwd=tmp_path, env=_variables(broker, user), stdout=out, stderr=out
+                )
+            )
+        return log
+
+    made = kpi("topics", "topics")
+    assert made.returncode == 0, made.stdout + made.stderr
+    try:
+        logs = [start("worker"), start("exporter")]
+
+        def said() -> str:
+            return "\n".join(log.read_text() for log in logs)
+
+        until(said, lambda: "page     http" in logs[1].read_text())
+        url = logs[1].read_text().split("page     ")[1].split()[0]
+        fed = kpi(
+            "feed", "feed", "orders.jsonl", "--topic", INPUT, "--keep-bad",
+            "--end-at", "2026-03-02T12:00",
+        )  # fmt: skip
+        assert "events sent" in fed.stderr, fed.stdout + fed.stderr
+        asked = ("query", "transactions", "--url", url, "--at", "2026-03-02T12:00")
+        until(said, lambda: " 1\n" in kpi("exporter", *asked, "--format", "table").stdout)
+        until(said, lambda: "elected: this exporter" in logs[1].read_text())
+        denied = kpi("feed", "dead-letters", "list")
+        assert denied.returncode == 1
+        assert PASSWORD not in denied.stdout + denied.stderr + said()
+    finally:
+        for process in running:
+            process.terminate()
+        for process in running:
+            try:
+                process.wait(30)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
