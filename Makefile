@@ -62,6 +62,9 @@ fuzz: $(STAMP) ## hostile bytes into every way in, guided by coverage; keeps wha
 		--constraint constraints.txt --editable '.[fuzz]'
 	@$(BIN)/python -m tests.fuzz $(ARGS)
 
+bench-scale: $(STAMP) ## over workers, partitions, known visitors and rates; writes build/bench-scale.json
+	@$(BIN)/python -m tests.bench.scale $(ARGS)
+
 pictures: $(STAMP) ## draw the README's pictures from a real Prometheus over the demo
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check \
 		--constraint constraints.txt --editable '.[pictures]'

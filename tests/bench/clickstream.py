@@ -80,7 +80,7 @@ def produce(to: Producer, topic: str, key: bytes, value: bytes, at_ms: int) -> N
             return
 
 
-def ends(bootstrap: str, topic: str) -> dict[int, int]:
+def ends(bootstrap: str, topic: str, partitions: int = PARTITIONS) -> dict[int, int]:
     """The end of each partition's log."""
     from confluent_kafka import Consumer
 
@@ -88,7 +88,7 @@ def ends(bootstrap: str, topic: str) -> dict[int, int]:
     try:
         return {
             p: consumer.get_watermark_offsets(TopicPartition(topic, p), timeout=10)[1]
-            for p in range(PARTITIONS)
+            for p in range(partitions)
         }
     finally:
         consumer.close()

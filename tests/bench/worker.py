@@ -14,12 +14,12 @@ RESTORED = r"partition (\d+): restored, (\d+) records in ([\d.]+) s"
 _TOLD = ("batches_total", "commit_seconds_count", "commit_seconds_sum", "records_written_total")
 
 
-def settings_of(bootstrap: str, app_id: str) -> dict[str, str]:
+def settings_of(bootstrap: str, app_id: str, partitions: int = PARTITIONS) -> dict[str, str]:
     """As environment variables; else as a shop would run it."""
     return {
         "bootstrap_servers": bootstrap,
         "app_id": app_id,
-        "partitions": str(PARTITIONS),
+        "partitions": str(partitions),
         "worker_port": "0",
         "exporter_port": "0",
     }
