@@ -65,6 +65,8 @@ class Checkpoint(msgspec.Struct, kw_only=True):
     """By fact: the watermark from which on it has been kept, when that is not from the start."""
     partitions: int = 0
     """How many there are: they say where a key lives.  0: an earlier version didn't tell."""
+    folded: dict[str, int] = {}
+    """By fact: how often a pane had no room for a new value of a label, ever; see `room`."""
     kept: dict[str, int] = {}
     """How many journeys of each kind, and cells, the changelogs hold; empty: it wasn't told."""
 

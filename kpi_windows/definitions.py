@@ -115,6 +115,9 @@ class Definitions:
 
     pair_keys: int = 1_000
     """Partners of a product kept exactly, per day and partition; beyond it the table says so."""
+    pane_cells: int = 100_000
+    """Combinations of a fact's labels kept in each minute, hour and day of a partition; new values
+    beyond it are counted under `__other__`."""
     pair_products: int = 100
     """Orders of more products give support, not pairs."""
     minute_panes_ms: int = 3 * DAY_MS

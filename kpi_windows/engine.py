@@ -127,16 +127,15 @@ class Shard:
         refuse_incomplete(self._told, self.sizes(), self.partition)
 
     def _load_checkpoint(self, checkpoint: Checkpoint) -> None:
-        partitions = self._forwarding.partitions
-        refuse_changed(checkpoint, self._definitions, self.partition, partitions)
-        self._told = checkpoint.kept
-        self._sequence = checkpoint.sequence
+        refuse_changed(checkpoint, self._definitions, self.partition, self._forwarding.partitions)
+        self._told, self._sequence = checkpoint.kept, checkpoint.sequence
         self.positions = dict(checkpoint.positions)
         self._watermark.heard_ms = dict(checkpoint.heard_ms)
         self._watermark.at_ms = checkpoint.watermark_ms
         self._forwarding.heard_ms = dict(checkpoint.upstream_ms)
         self._forwarding.passed_ms = dict(checkpoint.passed_ms)
         self._newest_arrival_ms = checkpoint.newest_arrival_ms
+        self._panes.room.folded = dict(checkpoint.folded)
         for topic, outcomes in checkpoint.counts.items():
             self._counts.setdefault(topic, {}).update(outcomes)
         self._since_ms = since_ms(checkpoint, self._since_ms)
@@ -393,6 +392,7 @@ class Shard:
             counts=self._counts,
             since_ms=self._since_ms,
             partitions=self._forwarding.partitions,
+            folded=dict(self._panes.room.folded),
             kept=self.sizes(),
         )
         dead, self._dead = self._dead, []

@@ -13,7 +13,9 @@ from kpi_windows.aggregators import Cell, check_packed, copy, is_empty, merge, p
 from kpi_windows.codec import BEFORE, pane_key, parse_pane_key
 from kpi_windows.definitions import Definitions
 from kpi_windows.facts import OVERFLOW, Deltas, Fact
+from kpi_windows.facts.fact import OTHER
 from kpi_windows.measures import facts_of
+from kpi_windows.room import Pane, Room
 from kpi_windows.windows import Grid
 
 _MINUTE, _HOUR, _DAY = 0, 1, 2
@@ -34,6 +36,7 @@ class Panes:
         self._facts = facts_of(definitions)
         self._unknown: set[bytes] = set()
         self._pair_keys = definitions.pair_keys
+        self.room = Room(definitions.pane_cells)
         self._kept_ms = {
             _MINUTE: definitions.minute_panes_ms,
             _HOUR: definitions.hour_panes_ms,
@@ -51,7 +54,8 @@ class Panes:
         Raises ValueError for what can't be a cell.
         """
         if value is None:
-            self.packed.pop(key, None)
+            if self.packed.pop(key, None) is not None:
+                self.room.give_back(self._pane_of(key))
             self._unknown.discard(key)
             return
         try:
@@ -69,6 +73,8 @@ class Panes:
                 raise ValueError(f"no key of {fact.name}")
             self._by_pane[(level, start_ms, fact.daily)].add(key)
         check_packed(value, fact.kinds)
+        if key not in self.packed:
+            self.room.take((fact.name, level, start_ms))
         self.packed[key] = value
 
     def cut(self, deltas: Deltas, watermark_ms: int) -> list[Change]:
@@ -125,9 +131,14 @@ class Panes:
     ) -> None:
         key = pane_key(fact.name, level, start_ms, labels)
         old = self.packed.get(key)
+        pane = (fact.name, level, start_ms)
+        if old is None and fact.labels and self.room.is_full(pane):
+            key = self._folded(fact, pane, labels)
+            old = self.packed.get(key)
         if old is None:
             total = copy(cell)
             self._by_pane[(level, start_ms, fact.daily)].add(key)
+            self.room.take(pane)
         else:
             total = unpack(old)
             merge(total, cell)
@@ -137,6 +148,19 @@ class Panes:
             total = [_lowest(amount, fact.lowest) for amount in total]
         self.packed[key] = pack(total)
         changed.add(key)
+
+    def _folded(self, fact: Fact, pane: Pane, labels: Labels) -> bytes:
+        """The key of the cell for labels that a full pane doesn't have."""
+        keys = (parse_pane_key(key, self._facts) for key in self._by_pane[(*pane[1:], fact.daily)])
+        cells = (of for known, _, _, of in keys if known is fact)
+        key = pane_key(*pane, self.room.fold(fact, pane, labels, cells))
+        if key not in self.packed and self.room.is_overfull(pane):
+            return pane_key(*pane, (OTHER,) * len(labels))
+        return key
+
+    def _pane_of(self, key: bytes) -> Pane:
+        fact, level, start_ms, _ = parse_pane_key(key, self._facts)
+        return fact.name, level, start_ms
 
     def _expire(self, watermark_ms: int) -> list[Change]:
         """Old panes go; the days of a level go into the pane before all others."""
@@ -148,7 +172,8 @@ class Panes:
                 if packed is None:
                     continue
                 changes.append((key, None))
-                fact, level, _, labels = parse_pane_key(key, self._facts)
+                fact, level, start_ms, labels = parse_pane_key(key, self._facts)
+                self.room.give_back((fact.name, level, start_ms))
                 if fact.level and level == _DAY:
                     self._add(fact, BEFORE, 0, labels, unpack(packed), folded)
         return changes + [(key, self.packed[key]) for key in folded]

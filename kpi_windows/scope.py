@@ -13,12 +13,13 @@ from typing import Any
 
 from kpi_windows.aggregators import merge
 from kpi_windows.facts import Fact
+from kpi_windows.facts.fact import OTHER as FOLDED
 from kpi_windows.formula import Labels, Sizes, Where
 from kpi_windows.panes import SUMS, Cells, MergedPanes
 from kpi_windows.sketches import Distinct
 from kpi_windows.windows import Grid, is_calendar
 
-OTHER = "__other__"
+OTHER = FOLDED
 """The value of a label under which all but the foremost are folded together."""
 
 

@@ -5,6 +5,7 @@ It must not know KPIs; a series without a value is left out.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from itertools import accumulate
 from typing import Any
@@ -81,6 +82,7 @@ def _outcomes(whole: Whole) -> Iterator[Metric]:
         metrics.UNACCOUNTED,
         (((law.topic,), law.taken_in - sum(law.outcomes.values())) for law in laws),
     )
+    yield family(metrics.FOLDED, (((fact,), n) for fact, n in sorted(_folded(whole).items())))
     facts: dict[str, int] = {}
     for seen in whole.seen.values():
         for what, count in seen.checkpoint.counts.get(FORWARDED, {}).items():
@@ -89,6 +91,13 @@ def _outcomes(whole: Whole) -> Iterator[Metric]:
     left = facts.get("sent", 0) + facts.get("misrouted", 0)
     come = facts.get("applied", 0) + facts.get("arrived", 0)
     yield family(metrics.IN_FLIGHT, [((), left - come)])
+
+
+def _folded(whole: Whole) -> Counter[str]:
+    folded: Counter[str] = Counter()
+    for seen in whole.seen.values():
+        folded.update(seen.checkpoint.folded)
+    return folded
 
 
 def _partitions(whole: Whole) -> Iterator[Metric]:

@@ -37,6 +37,11 @@ UNACCOUNTED = Series(
     "kpi_processor_unaccounted_events", "gauge", "events", ("topic",),
     "Came in − the sum of all outcomes: 0 at rest, always.",
 )  # fmt: skip
+FOLDED = Series(
+    "kpi_processor_folded_total", "counter", "additions", ("fact",),
+    "Counted under `__other__` because a pane of the fact had no room for another value of a label "
+    "(`pane_cells`).",
+)  # fmt: skip
 FORWARDED = Series(
     "kpi_processor_forwarded_total", "counter", "facts", ("what",),
     "Facts for another key's partition: sent, applied there; messages that came under another "
@@ -171,7 +176,7 @@ ALERTS_JUDGED = Series(
 )  # fmt: skip
 
 EXPORTER = (
-    EVENTS, TAKEN_IN, UNACCOUNTED, FORWARDED, IN_FLIGHT, WATERMARK, BEHIND, LAGGING, ARRIVAL,
+    EVENTS, TAKEN_IN, UNACCOUNTED, FOLDED, FORWARDED, IN_FLIGHT, WATERMARK, BEHIND, LAGGING, ARRIVAL,
     APPLIED, COMMITS, POSITION, DELAY, READY, RESTORE, EXPOSED, LIMIT, LEFT_OUT, SCRAPE, RIPE,
     *GOALS, ALERTS_ELECTED, ALERTS_FIRING, ALERTS, ALERTS_JUDGED,
 )  # fmt: skip

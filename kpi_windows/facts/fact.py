@@ -11,6 +11,8 @@ from functools import cached_property
 from kpi_windows.aggregators import Kind
 
 OVERFLOW = "(overflow)"
+OTHER = "__other__"
+"""The values of a label that aren't told one by one."""
 NONE = "(none)"
 """The label of what has none."""
 OWN = "own"

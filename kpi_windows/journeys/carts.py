@@ -29,6 +29,10 @@ _MOST = 10**18
 """A cart that is worth more millionths isn't told apart."""
 
 
+MOST_CARTS = 100
+"""Of one visitor at a time: when another one begins, the longest untouched is abandoned for good."""
+
+
 class Carts:
     """What happens to the carts of one visitor at a time."""
 
@@ -57,6 +61,8 @@ class Carts:
                 cart.value_micros = max(-_MOST, min(value_micros, _MOST))
                 return carts
         if adds:
+            if len(carts) >= MOST_CARTS:
+                carts = self._without_oldest(carts, sign)
             carts = [*carts, Cart(cart_id, at_ms, at_ms, device, change_micros)]
             self._cell(at_ms, device)[_CARTS] += sign
         return carts
@@ -125,6 +131,12 @@ class Carts:
         if cart.is_abandoned:
             self._abandon(cart, -sign)
             cart.is_abandoned = False
+
+    def _without_oldest(self, carts: list[Cart], sign: int) -> list[Cart]:
+        oldest = min(carts, key=lambda cart: (cart.last_ms, cart.cart_id))
+        if not oldest.is_abandoned:
+            self._abandon(oldest, sign)
+        return [cart for cart in carts if cart is not oldest]
 
     def _drop_old(self, carts: list[Cart], at_ms: int, sign: int) -> list[Cart]:
         """Carts that nobody touched for too long stay abandoned for good."""
