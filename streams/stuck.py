@@ -22,7 +22,7 @@ from typing import Any, NamedTuple
 
 from aiokafka import TopicPartition
 
-from streams.transport import REBALANCE_TIMEOUT_MS
+from streams.transport import rebalance_timeout_ms
 from streams.unread import Unread
 
 log = logging.getLogger(__name__)
@@ -113,7 +113,7 @@ class Watch:
         app, patience_s = self._app, self._patience_s
         if app.failed is not None or app.draining:
             return
-        rebalance_s = REBALANCE_TIMEOUT_MS / 1_000
+        rebalance_s = rebalance_timeout_ms(self._app.shop) / 1_000
         if app.rebalancing:
             yield Thing(
                 "partitions are being assigned", app.rebalancing_count, patience_s + rebalance_s

@@ -274,10 +274,12 @@ async def create_topics(
 ) -> None:
     """Creates topics, each with its configuration, on three brokers where there are so many.
 
-    One that is there already is left as it is.  Raises RefusedError.
+    There what is acknowledged is on two of them, so that the loss of one loses nothing.  A topic
+    that is there already is left as it is.  Raises RefusedError.
     """
     copies = min(3, len((await admin.describe_cluster())["brokers"]))
-    new = [NewTopic(t, partitions, copies, topic_configs=dict(c)) for t, c in configs.items()]
+    safe = {"min.insync.replicas": "2"} if copies == 3 else {}
+    new = [NewTopic(t, partitions, copies, topic_configs={**safe, **c}) for t, c in configs.items()]
     answer = await admin.create_topics(new)
     for topic, code, *why in answer.topic_errors:
         if code not in (0, _TOPIC_EXISTS):

@@ -26,10 +26,19 @@ from streams.topics import METADATA_AGE_MS, EngineSettings
 log = logging.getLogger(__name__)
 
 _T = TypeVar("_T")
-REBALANCE_TIMEOUT_MS = 60_000
-"""How long Kafka waits for the slowest member of a group to join anew."""
 _FETCH_WAIT_MS = 200  # a fetch under way holds back those partitions that it left out
+_GRACE_MS = 5_000
+_REQUEST_TIMEOUT_MS = 40_000
 _PARTITION_FETCH = 1 << 19  # twice of this waits for each partition
+
+
+def rebalance_timeout_ms(shop: EngineSettings) -> int:
+    """How long Kafka waits for the slowest member of a group to join anew.
+
+    State comes back in the background: all that a worker does before it joins is to wait for its
+    commits, and none of these lasts longer than its transaction may.
+    """
+    return shop.transaction_timeout_ms + _GRACE_MS
 
 
 class Offsets(NamedTuple):
@@ -87,7 +96,9 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
             max_partition_fetch_bytes=_PARTITION_FETCH,
             session_timeout_ms=int(shop.session_timeout_s * 1000),
             heartbeat_interval_ms=int(shop.heartbeat_s * 1000),
-            rebalance_timeout_ms=REBALANCE_TIMEOUT_MS,
+            rebalance_timeout_ms=rebalance_timeout_ms(shop),
+            # longer than the one request that waits for all others of the group
+            request_timeout_ms=max(_REQUEST_TIMEOUT_MS, rebalance_timeout_ms(shop) + _GRACE_MS),
             **{"metadata_max_age_ms": METADATA_AGE_MS, **app.consumer_options},
         )
 

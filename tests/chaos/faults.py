@@ -149,7 +149,7 @@ def kill_leader(stage: Stage, chance: Random) -> str:
     """Of a partition of the state."""
     partition = chance.randrange(stage.run.settings.partitions)
     topic = f"{stage.run.settings.app_id}-state"
-    leader = until("it has a leader", lambda: _place(stage.cluster.leader_of(topic, partition)))
+    leader = until("it has a leader", lambda: stage.cluster.leader_of(topic, partition))
     return f"of state-{partition}: " + _away(stage, leader - 1, chance)
 
 
@@ -278,10 +278,6 @@ def _until_it_commits(stage: Stage, worker: Worker) -> None:
 def _stop(worker: Worker) -> None:
     code = worker.stop(60)
     assert code in (0, 1), f"{worker.name} stopped with {code}"  # 1: Kafka took no last commit
-
-
-def _place(leader: int | None) -> int:
-    return 0 if leader is None else leader + 1
 
 
 def _away(stage: Stage, number: int, chance: Random) -> str:

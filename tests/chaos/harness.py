@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, replace
+from functools import cached_property
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -295,10 +296,14 @@ class Run:
                 rows[key] = message.value()
         return rows
 
+    @cached_property
+    def admin(self) -> AdminClient:
+        """One for all questions: librdkafka doesn't survive that one ends while it is asked."""
+        return AdminClient({"bootstrap.servers": self.bootstrap, "log_level": 0})
+
     def committed(self) -> dict[tuple[str, int], int]:
-        admin = AdminClient({"bootstrap.servers": self.bootstrap, "log_level": 0})
-        group = self.settings.app_id
-        (asked,) = admin.list_consumer_group_offsets([ConsumerGroupTopicPartitions(group)]).values()
+        group = ConsumerGroupTopicPartitions(self.settings.app_id)
+        (asked,) = self.admin.list_consumer_group_offsets([group], request_timeout=20).values()
         return {(tp.topic, tp.partition): tp.offset for tp in asked.result(30).topic_partitions}
 
     def unread(self) -> int:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from confluent_kafka import KafkaException, TopicPartition
-from confluent_kafka.admin import AdminClient, OffsetSpec
+from confluent_kafka.admin import OffsetSpec
 
 from kpi_windows.thresholds import DEFAULTS
 from streams import topics
@@ -60,6 +60,9 @@ class Stage:
     def __enter__(self) -> Stage:
         asyncio.run(topics.ensure(self.settings, create=True))
         asyncio.run(alert_topics.ensure(self.settings, create=True))
+        if len(self.cluster.brokers) == 3:
+            for topic in (*self.run.topics.values(), f"{self.settings.app_id}-state"):
+                assert self.cluster.setting_of(topic, "min.insync.replicas") == "2"
         with ExitStack() as opened:
             opened.enter_context(self.run)
             self.exporters = [self._service(f"exporter-{way}", "exporter", way) for way in WAYS]
@@ -135,15 +138,14 @@ class Stage:
 
     def _log_ends(self) -> dict[tuple[str, int], int]:
         """Of the inputs; empty while not all brokers answer."""
-        admin = AdminClient({"bootstrap.servers": self.run.bootstrap, "log_level": 0})
         asked = {
             TopicPartition(topic, partition): OffsetSpec.latest()
             for topic in self.run.topics.values()
             for partition in range(_PARTITIONS)
         }
         try:
-            answers = admin.list_offsets(asked, request_timeout=10)
-            return {(tp.topic, tp.partition): a.result(15).offset for tp, a in answers.items()}
+            answers = self.run.admin.list_offsets(asked, request_timeout=10)
+            return {(tp.topic, tp.partition): a.result(30).offset for tp, a in answers.items()}
         except KafkaException:
             return {}
 

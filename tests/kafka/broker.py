@@ -278,19 +278,12 @@ class KafkaBroker:
         self.start()
 
     def create_topics(
-        self,
-        names: Iterable[str],
-        *,
-        partitions: int = 4,
-        config: Mapping[str, str] | None = None,
-        copies: int = 1,
+        self, names: Iterable[str], *, partitions: int = 4, config: Mapping[str, str] | None = None
     ) -> None:
         """Create topics and wait until their leaders are known; those that exist stay."""
         wanted = set(names)
         admin = self._admin()
-        new = [
-            NewTopic(name, partitions, copies, config=dict(config or {})) for name in sorted(wanted)
-        ]
+        new = [NewTopic(name, partitions, 1, config=dict(config or {})) for name in sorted(wanted)]
         for created in admin.create_topics(new, operation_timeout=30).values():
             try:
                 created.result(30)

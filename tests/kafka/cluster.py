@@ -12,10 +12,11 @@ import time
 import uuid
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import ExitStack
+from functools import cached_property
 from typing import Any
 
 from confluent_kafka import KafkaException
-from confluent_kafka.admin import AdminClient
+from confluent_kafka.admin import AdminClient, ConfigResource
 
 from tests.kafka.broker import KafkaBroker, Seat, free_ports
 from tests.kafka.proxy import Link, Proxy
@@ -65,14 +66,6 @@ class KafkaCluster:
         """The addresses for clients that come by a way."""
         return [f"{_HOST}:{link.port}" for link in self.ways[way]]
 
-    def create_topics(
-        self, names: Iterable[str], *, partitions: int = 4, config: Mapping[str, str] | None = None
-    ) -> None:
-        """Each on all brokers; those that exist stay."""
-        self.brokers[0].create_topics(
-            names, partitions=partitions, config=config, copies=self._size
-        )
-
     # -- what befalls a broker
 
     def freeze(self, number: int) -> None:
@@ -102,12 +95,17 @@ class KafkaCluster:
             time.sleep(0.25)
 
     def leader_of(self, topic: str, partition: int) -> int | None:
-        """The place of the broker that leads a partition, in `brokers`; None while nobody does."""
+        """The number of the broker, from 1, that leads a partition; None while nobody does."""
         found = self._topics()
         if found is None or topic not in found:
             return None
         leader = found[topic].partitions[partition].leader
-        return int(leader) - 1 if leader > 0 else None
+        return int(leader) if leader > 0 else None
+
+    def setting_of(self, topic: str, name: str) -> str:
+        """Of a topic, as the brokers have it."""
+        asked = ConfigResource(ConfigResource.Type.TOPIC, topic)
+        return str(self._admin.describe_configs([asked])[asked].result(30)[name].value)
 
     def _short(self) -> list[str] | None:
         """Partitions that lack a leader or a copy; None while nobody answers."""
@@ -121,10 +119,13 @@ class KafkaCluster:
             if one.leader < 0 or len(one.isrs) < len(one.replicas)
         ]
 
+    @cached_property
+    def _admin(self) -> AdminClient:
+        return AdminClient({"bootstrap.servers": self.bootstrap, "log_level": 0})
+
     def _topics(self) -> Any:
-        admin = AdminClient({"bootstrap.servers": self.bootstrap, "log_level": 0})
         try:
-            return admin.list_topics(timeout=5).topics
+            return self._admin.list_topics(timeout=5).topics
         except KafkaException:
             return None
 
@@ -170,11 +171,10 @@ def _addresses(names: Iterable[str], port_of: Callable[[str], int]) -> str:
 
 
 def _copied(brokers: int) -> dict[str, str]:
-    """Everything is on all brokers, and acknowledged by all but one of them."""
+    """What Kafka keeps for itself is on all brokers, and acknowledged by all but one of them."""
     least = str(max(1, brokers - 1))
     return {
         "default.replication.factor": str(brokers),
-        "min.insync.replicas": least,
         "offsets.topic.replication.factor": str(brokers),
         "transaction.state.log.replication.factor": str(brokers),
         "transaction.state.log.min.isr": least,
