@@ -1,5 +1,5 @@
-"""On a Kafka that lets nobody do what it isn't told to let them do: each user with the least that
-docs/how-to/kafka-security.md says, and the whole way of an event works."""
+"""On a Kafka that lets nobody do what it isn't told to let them do: with what docs/how-to/
+kafka-security.md allows each user, and no more, the whole way of an event works."""
 
 from __future__ import annotations
 
@@ -127,7 +127,7 @@ def until(what: Callable[[], str], true: Callable[[], bool]) -> None:
         time.sleep(0.5)
 
 
-def test_with_the_least_that_each_may_the_whole_way_of_an_event_works(
+def test_with_what_each_may_the_whole_way_of_an_event_works(
     broker: KafkaBroker, tmp_path: Path
 ) -> None:
     others = ("clickstream", "carts", "tickets", "marketing", "inventory")
