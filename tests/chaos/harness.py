@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import random
@@ -10,22 +11,20 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, replace
-from functools import cached_property
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+import aiokafka
 from confluent_kafka import (
     OFFSET_BEGINNING,
     Consumer,
-    ConsumerGroupTopicPartitions,
     KafkaError,
     Producer,
     TopicPartition,
 )
-from confluent_kafka.admin import AdminClient
 
 from kpi_windows.events import TOPICS
 from tests.chaos.child import CLOCK, FAULT, PID, SEEN, ChaosSettings
@@ -296,15 +295,46 @@ class Run:
                 rows[key] = message.value()
         return rows
 
-    @cached_property
-    def admin(self) -> AdminClient:
-        """One for all questions: librdkafka doesn't survive that one ends while it is asked."""
-        return AdminClient({"bootstrap.servers": self.bootstrap, "log_level": 0})
-
     def committed(self) -> dict[tuple[str, int], int]:
-        group = ConsumerGroupTopicPartitions(self.settings.app_id)
-        (asked,) = self.admin.list_consumer_group_offsets([group], request_timeout=20).values()
-        return {(tp.topic, tp.partition): tp.offset for tp in asked.result(30).topic_partitions}
+        """Where the workers' group stands in the inputs, the internal one included."""
+        names = [*self.topics.values(), f"{self.settings.app_id}-forwarded"]
+
+        async def ask(consumer: Any, tps: list[Any]) -> list[int | None]:
+            return list(await asyncio.gather(*(consumer.committed(tp) for tp in tps)))
+
+        return self._asked(names, ask)
+
+    def ends(self) -> dict[tuple[str, int], int]:
+        """How far the logs of the inputs go."""
+
+        async def ask(consumer: Any, tps: list[Any]) -> list[int | None]:
+            found = await consumer.end_offsets(tps)
+            return [found[tp] for tp in tps]
+
+        return self._asked(self.topics.values(), ask)
+
+    def _asked(self, topics: Iterable[str], ask: Any) -> dict[tuple[str, int], int]:
+        """Raises KafkaError or TimeoutError while a broker is away."""
+        tps = [
+            aiokafka.TopicPartition(topic, partition)
+            for topic in topics
+            for partition in range(self.settings.partitions)
+        ]
+
+        async def asked() -> list[int | None]:
+            consumer = aiokafka.AIOKafkaConsumer(
+                bootstrap_servers=self.bootstrap.split(","),
+                group_id=self.settings.app_id,
+                enable_auto_commit=False,
+            )
+            await consumer.start()
+            try:
+                return list(await asyncio.wait_for(ask(consumer, tps), 30))
+            finally:
+                await consumer.stop()
+
+        found = zip(tps, asyncio.run(asked()), strict=True)
+        return {(tp.topic, tp.partition): at for tp, at in found if at is not None}
 
     def unread(self) -> int:
         """Records in the inputs, the internal one included, that no commit covers yet."""

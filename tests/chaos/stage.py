@@ -12,8 +12,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-from confluent_kafka import KafkaException, TopicPartition
-from confluent_kafka.admin import OffsetSpec
+from aiokafka.errors import KafkaError
 
 from kpi_windows.thresholds import DEFAULTS
 from streams import topics
@@ -109,17 +108,24 @@ class Stage:
     def recovered(self) -> float:
         """Seconds until all that was written by now is committed by workers."""
         began = time.monotonic()
-        ends = until("the brokers tell the logs' ends", self._log_ends, _PATIENCE_S, 0.5)
+        ends = until("the brokers tell the logs' ends", self._ends, _PATIENCE_S, 0.5)
 
         def is_read() -> bool:
             try:
                 committed = self.run.committed()
-            except KafkaException:
+            except (KafkaError, TimeoutError):
                 return False
             return all(committed.get(at, 0) >= end for at, end in ends.items())
 
         until("all that was written is committed", is_read, _PATIENCE_S, 0.25)
         return time.monotonic() - began
+
+    def _ends(self) -> dict[tuple[str, int], int]:
+        """Empty while not all brokers answer."""
+        try:
+            return self.run.ends()
+        except (KafkaError, TimeoutError):
+            return {}
 
     def checkpoint(self) -> dict[str, int]:
         """Rests, compares everything, goes on; returns how much was found equal."""
@@ -135,19 +141,6 @@ class Stage:
         self.till.close()
         assert [worker.stop() for worker in self.workers] == [0] * len(self.workers)
         assert [service.stop() for service in (self.intake, *self.exporters)] == [0, 0, 0]
-
-    def _log_ends(self) -> dict[tuple[str, int], int]:
-        """Of the inputs; empty while not all brokers answer."""
-        asked = {
-            TopicPartition(topic, partition): OffsetSpec.latest()
-            for topic in self.run.topics.values()
-            for partition in range(_PARTITIONS)
-        }
-        try:
-            answers = self.run.admin.list_offsets(asked, request_timeout=10)
-            return {(tp.topic, tp.partition): a.result(30).offset for tp, a in answers.items()}
-        except KafkaException:
-            return {}
 
     def _service(self, name: str, command: str, way: str) -> Service:
         port = self._ports["intake" if command == "intake" else way]

@@ -178,7 +178,7 @@ class KafkaBroker:
         format_options: Iterable[str] = (),
         ready_within_s: float = 90,
         seat: Seat | None = None,
-        heap: str = "1g",
+        jvm: Iterable[str] = ("-Xmx1g",),
     ) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="kpi-kafka-"))
         self.log = self.folder / "broker.log"
@@ -187,7 +187,7 @@ class KafkaBroker:
         self._format_options = tuple(format_options)
         self._ready_within_s = ready_within_s
         self._seat = seat
-        self._heap = heap
+        self._jvm = (*_JVM, *jvm)
         self._process: subprocess.Popen[bytes] | None = None
         self._port = 0
 
@@ -239,10 +239,9 @@ class KafkaBroker:
     def launch(self) -> None:
         """Start without waiting: one of several answers only when most of them are there."""
         assert self._process is None, "the broker runs already"
-        heap = (f"-Xmx{self._heap}", *_JVM)
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-I", "-c", _MORTAL, *self._java(*heap, main="kafka.Kafka")],
+                [sys.executable, "-I", "-c", _MORTAL, *self._java(*self._jvm, main="kafka.Kafka")],
                 cwd=self.folder,
                 stdin=subprocess.DEVNULL,
                 stdout=log,

@@ -22,7 +22,7 @@ from tests.kafka.broker import KafkaBroker, Seat, free_ports
 from tests.kafka.proxy import Link, Proxy
 
 _HOST = "127.0.0.1"
-_HEAP = "384m"
+_JVM = ("-Xmx384m", "-XX:TieredStopAtLevel=1")  # small, and soon there again
 
 
 class KafkaCluster:
@@ -41,7 +41,7 @@ class KafkaCluster:
         seats = self._seats()
         with ExitStack() as opened:
             for seat in seats:
-                broker = KafkaBroker(seat=seat, heap=_HEAP, extra_properties=_copied(self._size))
+                broker = KafkaBroker(seat=seat, jvm=_JVM, extra_properties=_copied(self._size))
                 opened.callback(broker.close)
                 self.brokers.append(broker)
                 broker.format()
