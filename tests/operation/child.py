@@ -15,6 +15,7 @@ from typing import Any
 
 from streams import logs, restore
 from streams.settings import Log
+from streams.settings import Worker as WorkerSettings
 from tests.chaos.child import PID, ChaosSettings, die_with_parent, factory
 
 HANG = "OPERATION_HANG"
@@ -54,7 +55,7 @@ async def serve(app: Any) -> None:
     from streams.exporter import worker_app
     from streams.site import serve
 
-    site = await serve(worker_app(app), "127.0.0.1", 0)
+    site = await serve(worker_app(app, WorkerSettings()), "127.0.0.1", 0)
     _write(Path(os.environ[URL]), site.url)
 
 
