@@ -34,7 +34,7 @@ async def _asked(app: web.Application, head: bytes, body: bytes) -> Any:
     parser = HttpRequestParser(protocol, loop(), 2**16, auto_decompress=False)
     length = b"Content-Length: %d\r\n" % len(body)
     try:
-        messages, _, _ = parser.feed_data(head + b"Host: shop\r\n" + length + b"\r\n" + body)
+        messages, _, _ = parser.feed_data(head + b"Host: localhost\r\n" + length + b"\r\n" + body)
     except HttpProcessingError:
         return None
     message, payload = messages[0]
