@@ -98,7 +98,7 @@ class Shop(Product):
     def first(self) -> dict[str, dict[Any, Any]]:
         """What the application itself made, once all is read and time has come to its end."""
         self.until_processed()
-        until("the watermark is at the end", lambda: chaos._settled(self.run()), 60, 0.5)
+        until("the watermark is at the end", lambda: chaos.settled(self.run()), 60, 0.5)
         return chaos._tables(self.run())
 
     def tables(self, app_id: str) -> dict[str, dict[Any, Any]]:
@@ -244,7 +244,7 @@ def test_whoever_goes_on_with_a_replay_comes_to_the_same_until_it_is_removed(sho
     run = shop.run(name)
     until("the inputs are read", lambda: shop.has_read(name), 120, 0.5)
     until("all is read", lambda: run.unread() == 0, 120, 0.5)
-    until("the watermark is at the end", lambda: chaos._settled(run), 60, 0.5)
+    until("the watermark is at the end", lambda: chaos.settled(run), 60, 0.5)
     _equal(shop.tables(name), shop.first())
     assert "stop it" in shop.replay("--app-id", name, "--delete", "--yes", code=1).output
     worker.send_signal(signal.SIGTERM)
