@@ -63,7 +63,8 @@ class Panes:
         except KeyError:
             self._unknown.add(key)
             return
-        if key not in self.packed:
+        is_new = key not in self.packed
+        if is_new:
             is_pane = level in _LEVELS and start_ms.__class__ is int
             if (
                 not is_pane
@@ -71,9 +72,9 @@ class Panes:
                 or not set(map(type, labels)) <= _TEXT
             ):
                 raise ValueError(f"no key of {fact.name}")
-            self._by_pane[(level, start_ms, fact.daily)].add(key)
         check_packed(value, fact.kinds)
-        if key not in self.packed:
+        if is_new:
+            self._by_pane[(level, start_ms, fact.daily)].add(key)
             self.room.take((fact.name, level, start_ms))
         self.packed[key] = value
 

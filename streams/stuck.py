@@ -113,7 +113,7 @@ class Watch:
         app, patience_s = self._app, self._patience_s
         if app.failed is not None or app.draining:
             return
-        rebalance_s = rebalance_timeout_ms(self._app.shop) / 1_000
+        rebalance_s = rebalance_timeout_ms(app.shop) / 1_000
         if app.rebalancing:
             yield Thing(
                 "partitions are being assigned", app.rebalancing_count, patience_s + rebalance_s

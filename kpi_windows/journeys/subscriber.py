@@ -16,6 +16,7 @@ from kpi_windows.definitions import Definitions
 from kpi_windows.events import CustomerForgotten, Event, SubscriberJoined, SubscriberLeft, to_ms
 from kpi_windows.facts import NONE, Deltas
 from kpi_windows.facts.marketing import SUBSCRIBER
+from kpi_windows.journeys.heard import forgotten_key
 from kpi_windows.journeys.journal import NEVER, Entry
 from kpi_windows.journeys.words import join, split
 
@@ -101,5 +102,4 @@ def entry_of(event: Event) -> Entry:
 
 def forgotten_entry(event: CustomerForgotten) -> Entry:
     """The end of what is known of a subscriber, who leaves all lists."""
-    key = f"\x00forgotten{event.customer_id}\x00{event.event_id}" if event.event_id else ""
-    return (to_ms(event.timestamp), FORGOTTEN, key, "", "")
+    return (to_ms(event.timestamp), FORGOTTEN, forgotten_key(event), "", "")

@@ -13,6 +13,7 @@ import os
 import signal
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -43,6 +44,17 @@ class ChaosSettings:
     definitions: Any = None
     shard: str = "counter"
     create_topics: bool = False
+
+
+POINTS = (
+    "after the cut",
+    "after the write",
+    "before the transaction's end",
+    "after the transaction's end",
+    "fenced",
+    "restoring",
+)
+"""Of a commit, and of a restore: where a process can be told to die."""
 
 
 def die_at(fault: Path) -> Any:
@@ -118,13 +130,18 @@ def factory(settings: ChaosSettings) -> Any:
     return lambda partition, partitions: Shard(Definitions(), partition, partitions)
 
 
-def main(arguments: list[str]) -> int:
+def main(
+    arguments: list[str],
+    module: str = "tests.chaos.child",
+    work: Callable[[ChaosSettings], None] = work,
+) -> int:
+    """A worker that does `work`, or its supervisor, which starts `module`."""
     if arguments[0] == "--supervised":
         from streams.worker import supervise
 
         die_with_parent()
         logs.configure(Log())
-        child = [sys.executable, "-m", "tests.chaos.child", arguments[1]]
+        child = [sys.executable, "-m", module, arguments[1]]
         return supervise(child, first_pause_s=0.2, longest_pause_s=1.0)
     work(ChaosSettings(**json.loads(arguments[0])))
     return 1

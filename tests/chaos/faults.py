@@ -13,17 +13,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from random import Random
 
+from tests.chaos.child import POINTS
 from tests.chaos.harness import Worker, until
 from tests.chaos.stage import SESSION_S, TRANSACTION_S, WAYS, Stage
 
-POINTS = (
-    "after the cut",
-    "after the write",
-    "before the transaction's end",
-    "after the transaction's end",
-    "fenced",
-    "restoring",
-)
 JUMPS_S = (5 * 3600, -8 * 3600, 40 * 86_400, -3 * 3600, 0)
 MOST_WORKERS = 4
 

@@ -14,20 +14,13 @@ from typing import Any
 import pytest
 
 from tests.chaos import shop
+from tests.chaos.child import POINTS
 from tests.chaos.harness import Run, Shop, Worker, amounts, assert_sums, until
 from tests.kafka.broker import KafkaBroker
 
 pytestmark = [pytest.mark.kafka, pytest.mark.chaos, pytest.mark.slow]
 
 SEED = int(os.environ.get("CHAOS_SEED", random.SystemRandom().randrange(1 << 30)))
-POINTS = (
-    "after the cut",
-    "after the write",
-    "before the transaction's end",
-    "after the transaction's end",
-    "fenced",
-    "restoring",
-)
 
 
 @pytest.fixture

@@ -6,7 +6,6 @@ The file named by OPERATION_HANG says what hangs: `loop`, `fetch` or `commit`; t
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 import sys
 import time
@@ -16,7 +15,7 @@ from typing import Any
 from streams import logs, restore
 from streams.settings import Log
 from streams.settings import Worker as WorkerSettings
-from tests.chaos.child import PID, ChaosSettings, die_with_parent, factory
+from tests.chaos.child import PID, ChaosSettings, factory, main
 
 HANG = "OPERATION_HANG"
 URL = "OPERATION_URL"
@@ -87,17 +86,5 @@ def work(settings: ChaosSettings) -> None:
     run_worker(settings, factory(settings), started=started)
 
 
-def main(arguments: list[str]) -> int:
-    if arguments[0] == "--supervised":
-        from streams.worker import supervise
-
-        die_with_parent()
-        logs.configure(Log())
-        child = [sys.executable, "-m", "tests.operation.child", arguments[1]]
-        return supervise(child, first_pause_s=0.2, longest_pause_s=1.0)
-    work(ChaosSettings(**json.loads(arguments[0])))
-    return 1
-
-
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main(sys.argv[1:], "tests.operation.child", work))
