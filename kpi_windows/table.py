@@ -98,7 +98,7 @@ class Table(Generic[S]):
         if value is None:
             self.packed.pop(key, None)
             return
-        if self.journals.unpack(value[8:]).timer_ms != int.from_bytes(value[:8], "big"):
+        if self.journals.timer_of(value[8:]) != int.from_bytes(value[:8], "big"):
             raise ValueError("its timer is told in two ways")
         self.packed[key] = value
 

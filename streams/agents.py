@@ -11,7 +11,7 @@ from typing import Any
 
 from streams.transport import BatchSchema
 
-_PIECE_S = 0.1
+_PIECE_S = 0.03
 
 
 def add_agents(app: Any) -> None:

@@ -37,6 +37,9 @@ log = logging.getLogger(__name__)
 _BATCH_BYTES = 900 << 10  # under the broker's usual limit of 1 MB for a batch
 _REQUEST_TIMEOUT_MS = 30_000
 _LONG_S = 0.5
+_TURNS = (
+    12  # of the loop, for an answer of Kafka's to reach who waits for it and the next to be sent
+)
 _FAR_BEHIND = 50_000  # events of a partition
 _INTERVALS_WHEN_FAR = 1.5  # and a half, so that the second is due
 _LONGEST_KEY = 64 << 10  # of a dead letter
@@ -159,28 +162,39 @@ class Commits:
         self._hooks = hooks
 
     def begin(self) -> None:
-        """Once an interval; a partition whose last commit is still under way waits its turn.
+        """Once an interval: each partition at its own part of it, so that their cuts, which nothing
+        can interrupt, don't make each other wait.
 
-        So does one that is far behind, for one interval: nobody sees now what it takes in, and
-        what changes again and again until then is written once.
+        A partition whose last commit is still under way waits its turn.  So does one that is far
+        behind, for one interval: nobody sees now what it takes in, and what changes again and again
+        until then is written once.
         """
         app = self._app
-        if app.rebalancing or app.failed is not None or app.draining or not app.topics_fit():
+        if not self._may_begin() or not app.topics_fit():
             return
         app.store.rewind_stalled()
-        recently = time.monotonic() - _INTERVALS_WHEN_FAR * app.conf.broker_commit_interval
-        self._begin_idle(
-            lambda held: (
-                held.commit_began_s <= recently or sum(held.stats.lag.values()) <= _FAR_BEHIND
-            )
-        )
+        interval_s = app.conf.broker_commit_interval
+        recently = time.monotonic() - _INTERVALS_WHEN_FAR * interval_s
+        due = [
+            held
+            for _, held in sorted(app.store.held.items())
+            if held.commit_began_s <= recently or sum(held.stats.lag.values()) <= _FAR_BEHIND
+        ]
+        for place, held in enumerate(due):
+            app.loop.call_later(interval_s * place / len(due), self._begin_one, held)
 
-    def _begin_idle(self, is_due: Callable[[Any], bool] = lambda _: True) -> None:
-        for held in list(self._app.store.held.values()):
-            idle = held.commit is None or held.commit.done()
-            if held.settled and idle and is_due(held):
-                held.commit = asyncio.ensure_future(self._commit(held))
-                held.commit_began_s = time.monotonic()
+    def _may_begin(self) -> bool:
+        app = self._app
+        return not (app.rebalancing or app.failed is not None or app.draining)
+
+    def _begin_one(self, held: Any) -> None:
+        if self._may_begin() and self._app.store.held.get(held.partition) is held:
+            self._begin_idle(held)
+
+    def _begin_idle(self, held: Any) -> None:
+        if held.settled and not held.committing:
+            held.commit = asyncio.ensure_future(self._commit(held))
+            held.commit_began_s = time.monotonic()
 
     async def make_room(self) -> None:
         """Let everything in the loop have its turn; wait for commits that are long under way.
@@ -188,30 +202,25 @@ class Commits:
         Without it, events that cost much would hold transactions open until they time out.
         """
         began_before = time.monotonic() - _LONG_S
-        late = [
-            held.commit
-            for held in self._app.store.held.values()
-            if held.commit and not held.commit.done() and held.commit_began_s < began_before
-        ]
+        flying = [held for held in self._app.store.held.values() if held.committing]
+        late = [held.commit for held in flying if held.commit_began_s < began_before]
         if late:
             await asyncio.wait(late)
-        else:
+            return
+        for _ in range(_TURNS if flying else 1):
             await asyncio.sleep(0)
 
     async def quiet(self) -> None:
         """Wait for the commits in flight."""
-        while flying := [
-            held.commit
-            for held in self._app.store.held.values()
-            if held.commit is not None and not held.commit.done()
-        ]:
+        while flying := [h.commit for h in self._app.store.held.values() if h.committing]:
             await asyncio.wait(flying)
 
     async def last(self) -> None:
         """The commit of an orderly stop: what has been read so far."""
         await self.quiet()
         if self._app.failed is None and not self._app.rebalancing:
-            self._begin_idle()
+            for held in list(self._app.store.held.values()):
+                self._begin_idle(held)
             await self.quiet()
 
     async def _commit(self, held: Any) -> None:

@@ -14,7 +14,6 @@ from dataclasses import replace
 from typing import Any
 
 from aiohttp import web
-from prometheus_client import CollectorRegistry
 from prometheus_client.registry import Collector
 
 from streams import cycles, logs
@@ -32,6 +31,7 @@ from streams.probes import REGISTRY, add_probes
 from streams.servers import Worker
 from streams.settings import Settings
 from streams.site import PortTakenError, Site, serve, tls_of
+from streams.written import Registry
 
 log = logging.getLogger(__name__)
 
@@ -40,6 +40,7 @@ _INDEX = """\
 The KPIs of {shop}; a browser shows them as a live page
 
 /metrics                      for Prometheus
+/metrics?name[]=kpi_visits    these metrics only
 /api/v1/status                where everything stands
 /api/v1/kpis                  every KPI, and what each means
 /api/v1/query?kpi=visits&window=day&from=now-7d&by=source
@@ -93,7 +94,7 @@ def exporter_app(whole: Whole, *more: Collector, demo: bool = False) -> web.Appl
     return app
 
 
-def metrics_app(settings: Settings, shown: CollectorRegistry) -> web.Application:
+def metrics_app(settings: Settings, shown: Registry) -> web.Application:
     """What listens on a port of its own for Prometheus."""
     told = settings.exporter
     app = web.Application(middlewares=[errors])

@@ -6,10 +6,10 @@ They must not keep gauges in step with anything; a series without a value is lef
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence, Set
 from operator import itemgetter
 
-from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector
+from prometheus_client import GCCollector, PlatformCollector, ProcessCollector
 from prometheus_client.core import Metric
 from prometheus_client.registry import Collector
 
@@ -19,7 +19,7 @@ from streams import metrics
 from streams.collectors import Sample, family
 from streams.follower import Whole
 from streams.metrics import Family
-from streams.written import Written, label_texts
+from streams.written import Registry, Written, label_texts
 
 _MOST_PAIRS = 200
 """Values of two labels at once: the hours of a week are 168."""
@@ -62,16 +62,26 @@ class KpiCollector(Collector):
 
     def collect(self) -> Iterator[Metric]:
         """Evaluates the catalogue."""
+        return self._collect(self._kpis)
+
+    def collect_named(self, names: Set[str]) -> Iterator[Metric]:
+        """Evaluates those KPIs only that have a family of these names."""
+        families = self._families
+        return self._collect(
+            [kpi for kpi in self._kpis if any(each.name in names for each in families[kpi.id])]
+        )
+
+    def _collect(self, kpis: Sequence[Kpi]) -> Iterator[Metric]:
         began = time.perf_counter()
         budget = Budget(self._exporter.max_series)
         ripe: list[Sample] = []
         told: list[Metric] = []
         if self._whole.view.watermark_ms is not None and self._whole.ready:
-            said = [self._say(kpi) for kpi in self._kpis]
+            said = [self._say(kpi) for kpi in kpis]
             for totals, its_ripe, _ in said:
                 ripe += its_ripe
                 told += _within(totals, budget)
-            for kpi, (_, _, breakdowns) in zip(self._kpis, said, strict=True):
+            for kpi, (_, _, breakdowns) in zip(kpis, said, strict=True):
                 told += _within(breakdowns, budget)
                 if self._exporter.breakdowns:
                     told += _within(self._table(kpi), budget)
@@ -203,9 +213,9 @@ def _within(made: Iterable[One], budget: Budget) -> list[Metric]:
     return [family for each, series, family in made if budget.room(each, series)]
 
 
-def registry(*collectors: Collector) -> CollectorRegistry:
+def registry(*collectors: Collector) -> Registry:
     """The collectors, and what Python tells of the process."""
-    made = CollectorRegistry(auto_describe=False)  # what there is depends on the state
+    made = Registry()
     for collector in collectors:
         made.register(collector)
     ProcessCollector(registry=made)

@@ -8,11 +8,10 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from aiohttp import web
-from prometheus_client import CollectorRegistry
 
-from streams.written import scrape
+from streams.written import Registry, scrape
 
-REGISTRY: web.AppKey[CollectorRegistry] = web.AppKey("registry", CollectorRegistry)
+REGISTRY: web.AppKey[Registry] = web.AppKey("registry", Registry)
 _TROUBLE: web.AppKey[Callable[[], str]] = web.AppKey("trouble")
 
 
@@ -22,7 +21,7 @@ def _none() -> str:
 
 def add_probes(
     app: web.Application,
-    registry: CollectorRegistry,
+    registry: Registry,
     trouble: Callable[[], str] = _none,
     *,
     metrics: bool = True,
@@ -39,8 +38,9 @@ def add_probes(
 
 
 async def _metrics(request: web.Request) -> web.Response:
-    """What Prometheus scrapes."""
-    page, content_type = scrape(request.app[REGISTRY], request.headers.get("Accept", ""))
+    """What Prometheus scrapes; with `?name[]=…`, once or more, these metrics only."""
+    names = request.query.getall("name[]", [])
+    page, content_type = scrape(request.app[REGISTRY], request.headers.get("Accept", ""), names)
     response = web.Response(body=page, headers={"Content-Type": content_type})
     response.enable_compression()
     return response

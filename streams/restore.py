@@ -97,6 +97,11 @@ class Held:
     commit_began_s: float = 0.0  # monotonic
     seen: dict[str, tuple[int, int]] = field(default_factory=dict)
 
+    @property
+    def committing(self) -> bool:
+        """A commit is under way."""
+        return self.commit is not None and not self.commit.done()
+
 
 class SupersededError(Exception):
     """Another worker committed since: what was read is older than what Kafka has."""

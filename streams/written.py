@@ -6,12 +6,13 @@ client's own writer checks every name and label anew, which would take half of a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence, Set
 from functools import lru_cache
 
 from prometheus_client import CollectorRegistry
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.exposition import choose_encoder
+from prometheus_client.registry import Collector
 
 _EOF = b"# EOF\n"
 """Ends a page of OpenMetrics."""
@@ -76,11 +77,35 @@ class _Only:
         return [self._metric]
 
 
-def scrape(made: CollectorRegistry, accept: str = "") -> tuple[bytes, str]:
-    """The page and its content type, in the format that was asked for."""
+class Registry(CollectorRegistry):
+    """Collectors, of which single families can be asked for.
+
+    One that has `collect_named` is told the names, and needn't make all that it has.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(auto_describe=False)  # what there is depends on the state
+        self._all: list[Collector] = []
+
+    def register(self, collector: Collector) -> None:
+        """Takes one more."""
+        super().register(collector)
+        self._all.append(collector)
+
+    def collect_named(self, names: Set[str]) -> Iterator[Metric]:
+        """Families that are called so, or have a series that is."""
+        for collector in self._all:
+            named = getattr(collector, "collect_named", None)
+            for metric in named(names) if named else collector.collect():
+                if metric.name in names or any(each.name in names for each in metric.samples):
+                    yield metric
+
+
+def scrape(made: Registry, accept: str = "", names: Collection[str] = ()) -> tuple[bytes, str]:
+    """The page and its content type, in the format that was asked for; of `names` only, if any."""
     encoder, content_type = choose_encoder(accept)
     page: list[bytes] = []
-    for metric in made.collect():
+    for metric in made.collect_named(frozenset(names)) if names else made.collect():
         if isinstance(metric, Written):
             page += (_head(metric.name, metric.documentation, accept), metric.lines)
         else:

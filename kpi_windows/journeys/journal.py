@@ -150,6 +150,11 @@ class Journals(Generic[S]):
             journal.packed_base = told.base
         return journal
 
+    def timer_of(self, packed: bytes) -> int:
+        """The timer of a packed journal; raises ValueError or TypeError for what isn't one."""
+        timer_ms: int = self._decode(packed).timer_ms
+        return timer_ms
+
     def add(self, journal: Journal[S], entry: Entry) -> bool:
         """Takes an event in; False when its id was there already."""
         if self._repeats(journal, entry[2]):

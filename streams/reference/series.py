@@ -55,6 +55,8 @@ def metrics_page() -> str:
         "",
         "One quantity and one base unit a family. A value that doesn't exist (0 / 0, not kept yet)",
         "is left out, never 0. Times are timestamps, not ages.",
+        "`/metrics?name[]=kpi_visits&name[]=kpi_conversion_rate_ratio` has these metrics only, and",
+        "evaluates nothing else.",
         "",
         "## The processor's own, from the exporter",
         "",

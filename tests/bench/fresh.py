@@ -1,8 +1,9 @@
 """Freshness: how long after it was sent an event is visible on the exporter's /metrics.
 
 While a producer in a process of its own sends so many events a second, marked visits are sent
-from here, one partition after the other, and /metrics is read again and again until it counts
-them. What the exporter says of itself over the same time stands beside it.
+from here, one partition after the other, and their metric is read again and again until it counts
+them. Prometheus' part is played, too: all of /metrics, each five seconds. What the exporter says of
+itself over the same time stands beside it.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from tests.bench.worker import RESTORED, settings_of
 
 _SEND_EACH_S = 0.2
 _LOOK_EACH_S = 0.5
+_SCRAPE_EACH_S = 5.0
 _GIVE_UP_S = 60.0
 
 
@@ -70,7 +72,7 @@ class Marks:
 
 
 class Probe:
-    """Sends marks in one thread, and in another notes when /metrics shows them."""
+    """Sends marks in one thread, scrapes in another, and notes here when /metrics shows them."""
 
     def __init__(self, bootstrap: str, url: str) -> None:
         self._marks = Marks(bootstrap)
@@ -81,8 +83,9 @@ class Probe:
 
     def run(self, seconds: float) -> None:
         """Blocks until the last mark is visible."""
-        sender = threading.Thread(target=self._send, daemon=True)
-        sender.start()
+        others = [threading.Thread(target=f, daemon=True) for f in (self._send, self._scrape)]
+        for thread in others:
+            thread.start()
         ends = time.monotonic() + seconds
         shown = dict.fromkeys(range(PARTITIONS), 0)
         while time.monotonic() < ends or self._waiting(shown):
@@ -90,20 +93,25 @@ class Probe:
                 self._closing.set()
             if time.monotonic() > ends + _GIVE_UP_S:
                 raise TimeoutError(f"{self._waiting(shown)} marked visits never became visible")
-            asked = time.monotonic()
-            page = get(self._url)
+            page = get(f"{self._url}?name[]=kpi_visits_by_source")
             now = time.monotonic()
-            self.scrape_s.append(now - asked)
             for partition, before in shown.items():
                 visible = marked_visits(page, partition)
                 sent = self._marks.sent[partition]
                 self.delays_s += [now - at for at in sent[before:visible]]
                 shown[partition] = max(before, visible)
             time.sleep(_LOOK_EACH_S)
-        sender.join()
+        for thread in others:
+            thread.join()
 
     def _waiting(self, shown: dict[int, int]) -> int:
         return sum(len(sent) - shown[p] for p, sent in self._marks.sent.items())
+
+    def _scrape(self) -> None:
+        while not self._closing.wait(_SCRAPE_EACH_S):
+            asked = time.monotonic()
+            get(self._url)
+            self.scrape_s.append(time.monotonic() - asked)
 
     def _send(self) -> None:
         for number in count():

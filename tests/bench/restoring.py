@@ -34,12 +34,16 @@ async def measure(bootstrap: str, app_id: str, partitions: int) -> dict[str, flo
 
     async def offsets(tps: list[TopicPartition]) -> dict[TopicPartition, Offsets]:
         ends = await consumer.end_offsets(tps)
-        return {tp: Offsets(0, ends[tp], await consumer.committed(tp)) for tp in tps}
+        groups = await asyncio.gather(*map(consumer.committed, tps))
+        return {tp: Offsets(0, ends[tp], of) for tp, of in zip(tps, groups, strict=True)}
 
     def shard(partition: int, of: int) -> Shard:
         return Shard(settings.definitions, partition, of)
 
-    restorer = Restorer(settings, Names.of(settings), shard, offsets, settings.kafka_options)
+    names = Names.of(settings)
+    # a worker's consumer has long found its group's coordinator
+    await offsets([TopicPartition(name, 0) for name in names.inputs.values()])
+    restorer = Restorer(settings, names, shard, offsets, settings.kafka_options)
     started, started_cpu = time.perf_counter(), time.process_time()
     held = await asyncio.gather(*(restorer.restore(p) for p in range(partitions)))
     wall_s, used_s = time.perf_counter() - started, time.process_time() - started_cpu

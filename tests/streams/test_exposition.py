@@ -5,15 +5,17 @@ from __future__ import annotations
 import random
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
-from prometheus_client import CollectorRegistry
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as open_metrics
 from prometheus_client.parser import text_string_to_metric_families as classic
 
 from kpi_windows.catalogue import CATALOGUE
 from kpi_windows.definitions import HOUR_MS
 from kpi_windows.engine import Record, Shard
+from kpi_windows.kpi import Kpi
+from kpi_windows.view import Value, View
 from kpi_windows.windows import WINDOWS
 from streams import metrics
 from streams.collectors import ProcessorCollector
@@ -22,7 +24,7 @@ from streams.follower import Whole
 from streams.servers import Exporter
 from streams.settings import Kafka, Settings
 from streams.simulator import Shop, ShopOptions
-from streams.written import scrape
+from streams.written import Registry, scrape
 from tests.streams.visible import NOON_MS, page, small_shop, whole_of
 
 FAMILIES = [family for kpi in CATALOGUE.values() for family in metrics.families_of(kpi)]
@@ -207,6 +209,38 @@ def test_open_metrics_is_served_when_asked_for(tmp_path: Path) -> None:
     assert any(family.name == "kpi_visits" for family in open_metrics(text.decode()))
 
 
+def test_single_metrics_can_be_asked_for(tmp_path: Path) -> None:
+    whole, _ = whole_of(tmp_path, small_shop())
+    made = registry(KpiCollector(whole), ProcessorCollector(whole))
+    every = {family.name: family for family in classic(scrape(made)[0].decode())}
+    asked = ["kpi_visits_by_source", "kpi_conversion_rate_ratio", "kpi_processor_events_total"]
+    page, _ = scrape(made, names=[*asked, "kpi_nothing"])
+    told = {family.name: family for family in classic(page.decode())}
+    assert told.keys() == {
+        "kpi_visits_by_source",
+        "kpi_conversion_rate_ratio",
+        "kpi_processor_events",
+    }
+    assert all(told[name].samples == every[name].samples for name in told)
+    assert scrape(made, names=["kpi_nothing"])[0] == b""
+
+
+def test_what_nobody_asks_for_is_not_evaluated(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole, _ = whole_of(tmp_path, small_shop())
+    evaluated: set[str] = set()
+    evaluate = View.evaluate
+
+    def noted(view: View, kpi: Kpi, *more: Any, **named: Any) -> list[Value]:
+        evaluated.add(kpi.id)
+        return evaluate(view, kpi, *more, **named)
+
+    monkeypatch.setattr(View, "evaluate", noted)
+    scrape(registry(KpiCollector(whole)), names=["kpi_visits"])
+    assert evaluated == {"visits"}
+
+
 @pytest.mark.parametrize("seed", range(2))
 def test_what_is_said_again_is_what_would_be_said_anew(seed: int) -> None:
     """Whatever comes in, and whenever a minute, an hour or a partition passes."""
@@ -241,7 +275,7 @@ def test_what_is_said_again_is_what_would_be_said_anew(seed: int) -> None:
     assert len(_page(kept)) > 1_000
 
 
-def _page(made: CollectorRegistry) -> list[bytes]:
+def _page(made: Registry) -> list[bytes]:
     """The lines about KPIs, whoever tells them."""
     page, _ = scrape(made)
     lines = page.splitlines()
