@@ -43,7 +43,7 @@ class Table(Generic[S]):
         """What was put aside and was there already, by key; for the caller to count and clear."""
         self._hot: dict[str, Journal[S]] = {}
         self._aside: dict[str, list[Entry]] = {}
-        self._changed: set[str] = set()
+        self._changed: dict[str, bytes | None] = {}
         self._timers: list[tuple[int, str]] = []
         self._lateness_ms = lateness_ms
         self._gap_ms = gap_ms
@@ -121,7 +121,6 @@ class Table(Generic[S]):
 
     def _rest(self, key: str, journal: Journal[S], watermark_ms: int, horizon_ms: int) -> None:
         """Lets go of one; its timer is when time will state something, or trim or drop it."""
-        self._changed.add(key)
         at_ms = self.journals.settle(journal, watermark_ms)
         if journal.last_ms < horizon_ms or journal.packed + len(journal.kept) >= WORTH_TRIMMING:
             self.journals.trim(journal, horizon_ms)
@@ -129,6 +128,7 @@ class Table(Generic[S]):
             final_ms = self.rules.ends_ms(journal.head)
             if final_ms <= horizon_ms:
                 self.packed.pop(key, None)
+                self._changed[key] = None
                 return
         else:
             final_ms = max(journal.last_ms, journal.settled_ms) + self._lateness_ms + self._gap_ms
@@ -138,7 +138,8 @@ class Table(Generic[S]):
         if at_ms < journal.timer_ms:
             journal.timer_ms = at_ms
             heapq.heappush(self._timers, (at_ms, key))
-        self.packed[key] = journal.timer_ms.to_bytes(8, "big") + self.journals.pack(journal)
+        packed = journal.timer_ms.to_bytes(8, "big") + self.journals.pack(journal)
+        self.packed[key] = self._changed[key] = packed
 
     def cut(self, watermark_ms: int, horizon_ms: int) -> list[tuple[bytes, bytes | None]]:
         """Also settles what time alone makes due; what changed since the last cut."""
@@ -150,6 +151,6 @@ class Table(Generic[S]):
             if self.touched >= MANY:
                 self.rest(watermark_ms, horizon_ms)
         self.rest(watermark_ms, horizon_ms)
-        changes = [(self.letter + key.encode(), self.packed.get(key)) for key in self._changed]
+        changes = [(self.letter + key.encode(), packed) for key, packed in self._changed.items()]
         self._changed.clear()
         return changes
