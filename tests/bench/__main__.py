@@ -15,7 +15,7 @@ from typing import Any
 from kpi_windows.events import TOPICS
 from tests.bench import clickstream, fresh, posts, report, worker
 from tests.bench.processes import REPOSITORY, measured
-from tests.bench.sizes import CLICKS, PARTITIONS, PLAIN, Sizes
+from tests.bench.sizes import CLICKS, PARTITIONS, PLAIN, UNHURRIED, Sizes
 from tests.kafka.broker import KafkaBroker, why_not
 
 _QUICK = Sizes(
@@ -46,7 +46,7 @@ class Bench:
 
     def speed(self) -> None:
         """Contestants in turns over one log, then what the last worker left behind."""
-        with KafkaBroker() as broker:
+        with KafkaBroker(extra_properties=UNHURRIED) as broker:
             self._fill(broker)
             rounds = self._rounds(broker)
             for name, measured_rounds in rounds.items():
@@ -126,7 +126,7 @@ class Bench:
             f"freshness at {self.sizes.fresh_rate:,} events a second for "
             f"{self.sizes.fresh_seconds} s"
         )
-        with KafkaBroker() as broker:
+        with KafkaBroker(extra_properties=UNHURRIED) as broker:
             found = fresh.measure(broker.bootstrap, self.sizes, self.folder / "fresh")
         self.result["fresh"] = found
         self.result["fresh_p99_seconds"] = {
@@ -152,14 +152,14 @@ class Bench:
     def intake(self) -> None:
         """Events over HTTP, on a broker of their own."""
         say(f"{self.sizes.posts:,} posts to the intake")
-        with KafkaBroker() as broker:
+        with KafkaBroker(extra_properties=UNHURRIED) as broker:
             broker.create_topics(TOPICS, partitions=PARTITIONS)
             found = posts.measure(broker.bootstrap, self.folder / "intake", self.sizes.posts)
         self.result["intake"] = found
 
     def profile(self) -> str:
         """One worker, warm page cache, under the sampler."""
-        with KafkaBroker() as broker:
+        with KafkaBroker(extra_properties=UNHURRIED) as broker:
             self._fill(broker)
             limit = self._limit(broker, 0)
             file = self.folder / "samples.json"

@@ -17,7 +17,7 @@ from typing import Any
 from streams.simulator import Message
 from tests.bench import clickstream, fresh, report, worker
 from tests.bench.processes import REPOSITORY, Kpi, Progress, cpu_s, measured, memory_mb, until
-from tests.bench.sizes import CLICKS, OTHERS, PARTITIONS, Sizes
+from tests.bench.sizes import CLICKS, OTHERS, PARTITIONS, UNHURRIED, Sizes
 from tests.kafka.broker import KafkaBroker, why_not
 
 _SIZES = Sizes(visitors=50_000, events=600_000, events_per_second=160.0)
@@ -90,7 +90,7 @@ def speeds(sizes: Sizes, counts: Sequence[int], folder: Path) -> list[dict[str, 
     told = []
     for partitions, workers in ((counts[0], 1), (counts[0], 2), *((c, 1) for c in counts[1:])):
         say(f"{partitions} partitions, {workers} worker(s)")
-        with KafkaBroker() as broker:
+        with KafkaBroker(extra_properties=UNHURRIED) as broker:
             told.append(work(broker, folder, messages, partitions, workers))
     return told
 
@@ -101,7 +101,7 @@ def delays(sizes: Sizes, most: float, folder: Path) -> list[dict[str, Any]]:
     for share in _SHARES:
         rate = int(most * share)
         say(f"delay at {rate:,} events a second, {share:.0%} of the most")
-        with KafkaBroker() as broker:
+        with KafkaBroker(extra_properties=UNHURRIED) as broker:
             paced = replace(sizes, fresh_rate=rate)
             found = fresh.measure(broker.bootstrap, paced, folder / f"fresh-{rate}")
         told.append({"share": share, "rate": rate, **found})

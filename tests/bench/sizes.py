@@ -16,6 +16,10 @@ PLAIN = "plain-clickstream"
 OTHERS = tuple(topic for topic in TOPICS if topic != CLICKS)
 
 
+UNHURRIED = {"log.cleaner.backoff.ms": "15000", "log.cleaner.min.cleanable.ratio": "0.5"}
+"""Kafka's own; brokers of tests clean their logs fifteen times as often."""
+
+
 @dataclass(frozen=True)
 class Sizes:
     """What the flags of `python -m tests.bench` can change."""

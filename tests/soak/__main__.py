@@ -25,7 +25,7 @@ from kpi_windows.events import TOPICS
 from streams.simulator import Shop, ShopOptions
 from tests.bench import clickstream, report, worker
 from tests.bench.processes import KPI, REPOSITORY, Kpi, get, until
-from tests.bench.sizes import CLICKS, PARTITIONS, Sizes
+from tests.bench.sizes import CLICKS, PARTITIONS, UNHURRIED, Sizes
 from tests.kafka.broker import KafkaBroker, why_not
 from tests.soak import verdict
 from tests.soak.samples import Sample, Sampler
@@ -50,7 +50,7 @@ def say(words: str) -> None:
 def maximum(folder: Path, events: int) -> float:
     """Events a second that a worker takes from a backlog, alone with the broker."""
     sizes = Sizes(events=events, visitors=events // 12, plain_events=0)
-    with KafkaBroker() as broker:
+    with KafkaBroker(extra_properties=UNHURRIED) as broker:
         clickstream.fill(broker, sizes)
         ends = clickstream.ends(broker.bootstrap, CLICKS)
         found = worker.measure(broker.bootstrap, "maximum", folder / "maximum", ends)
@@ -137,7 +137,7 @@ class Soak:
 
     def _soak(self, rate: int) -> dict[str, Any]:
         seconds = int(self._told.minutes * 60)
-        with KafkaBroker() as broker, ExitStack() as stack:
+        with KafkaBroker(extra_properties=UNHURRIED) as broker, ExitStack() as stack:
             broker.create_topics(TOPICS, partitions=PARTITIONS, config=_INPUT)
             settings = {**worker.settings_of(broker.bootstrap, "soak"), **_KEPT}
             works, serves = (
