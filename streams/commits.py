@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TypeAlias
 
 from aiokafka import AIOKafkaProducer, TopicPartition
-from aiokafka.errors import MessageSizeTooLargeError
+from aiokafka.errors import InvalidTxnState, MessageSizeTooLargeError
 from aiokafka.structs import OffsetAndMetadata
 
 from kpi_windows.engine import Cut
@@ -92,13 +92,21 @@ class Writer:
         """All of the cut and its offsets, or nothing; raises when that can't be said."""
         packed = self._pack(cut)  # with the cut in one step: nothing is awaited before it
         await self._producer.begin_transaction()
-        await asyncio.gather(*(self._send(to, batches) for to, batches in packed.items()))
+        try:
+            await asyncio.gather(*(self._send(to, batches) for to, batches in packed.items()))
+        except InvalidTxnState as error:
+            raise self._why(error) from error
         reached("after the write", self.partition)
         if cut.positions:
             await self._producer.send_offsets_to_transaction(self._offsets(cut), self._group)
         reached("before the transaction's end", self.partition)
         await self._producer.commit_transaction()
         reached("after the transaction's end", self.partition)
+
+    def _why(self, error: BaseException) -> BaseException:
+        """What ended the transaction before, when it was one that `error` came from."""
+        ended = self._producer._txn_manager.wait_for_transaction_end()
+        return (ended.exception() if ended.done() else None) or error
 
     def _offsets(self, cut: Cut) -> dict[TopicPartition, OffsetAndMetadata]:
         return {

@@ -1,4 +1,4 @@
-"""Why a broker that listens doesn't let us in: one connection is tried, and told in words.
+"""Why a broker that listens doesn't let us in, or use what we need: told in words.
 
 It must not know what the connection is for, and never says a password.
 """
@@ -13,15 +13,49 @@ from typing import Any
 
 from aiokafka.conn import create_conn
 from aiokafka.errors import (
+    ClusterAuthorizationFailedError,
+    GroupAuthorizationFailedError,
     KafkaConnectionError,
     KafkaError,
     SaslAuthenticationFailed,
+    TopicAuthorizationFailedError,
+    TransactionalIdAuthorizationFailed,
     UnsupportedSaslMechanismError,
 )
 from aiokafka.protocol.metadata import MetadataRequest
 
 _PATIENCE_S = 5.0
+_LACKS = {
+    TopicAuthorizationFailedError: "topic",
+    GroupAuthorizationFailedError: "group",
+    TransactionalIdAuthorizationFailed: "transactional id",
+    ClusterAuthorizationFailedError: "cluster",
+}
+DENIED = tuple(_LACKS)
+"""What is raised when our user lacks a right."""
 _CLOSES = "{} closes the connection: if it wants TLS or a password, set security_protocol"
+
+
+def denied(error: BaseException) -> str:
+    """Of one of `DENIED`: what our user may not use, and where its rights are told; else empty.
+
+    >>> denied(TopicAuthorizationFailedError({"kpi-state"}))
+    "Kafka doesn't let this user use the topic kpi-state as we must: docs/how-to/kafka-security.md tells the rights that it needs"
+    """
+    kind = next((words for each, words in _LACKS.items() if isinstance(error, each)), "")
+    if not kind:
+        return ""
+    told = error.args[0] if error.args else ()
+    names = told if isinstance(told, str) else ", ".join(sorted(map(str, told)))
+    return (
+        f"Kafka doesn't let this user use the {kind} {names} as we must: "
+        "docs/how-to/kafka-security.md tells the rights that it needs"
+    )
+
+
+def may_hide(options: Mapping[str, Any]) -> bool:
+    """Whether we log in as somebody, from whom Kafka hides what that user may not see."""
+    return bool(options.get("sasl_mechanism") or options.get("ssl_context"))
 
 
 async def refusal(servers: Sequence[str], options: Mapping[str, Any]) -> str:

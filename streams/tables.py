@@ -48,6 +48,11 @@ class ShardStore(Store):
     def names(self) -> Names:
         return self.app.names
 
+    @property
+    def is_ours(self) -> bool:
+        """Whether anything is assigned to us."""
+        return bool(self.held or self._restoring)
+
     def settling(self) -> list[int]:
         """Partitions that are ours and not at work yet: being restored, checked or sought."""
         return sorted(self._restoring)

@@ -19,7 +19,7 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import KafkaError, for_code
 
-from streams.reach import refusal
+from streams.reach import denied, may_hide, refusal
 
 log = logging.getLogger(__name__)
 
@@ -28,7 +28,8 @@ STATE = "state"
 PANES = "panes"
 CHECKPOINT = b"checkpoint"
 
-_TOPIC_EXISTS = 36
+_TOPIC_EXISTS, _DENIED = 36, 29
+HIDDEN = ", or this user may not see what is there (docs/how-to/kafka-security.md)"
 EMBEDDED = "mockCluster"  # librdkafka's: it has no controller and creates no topics on request
 LONGEST_RECORD = 4 << 20
 METADATA_AGE_MS = 60_000
@@ -158,7 +159,8 @@ async def ensure(
     names = Names.of(settings)
     async with answering(settings), admin_of(settings) as admin:
         configs = {topic: names.config(topic) for topic in names.all()}
-        cluster = await have(admin, configs, settings.partitions, create=create)
+        hides = may_hide(settings.kafka_options)
+        cluster = await have(admin, configs, settings.partitions, create=create, hides=hides)
         await _until_led(admin, names, patience_s)
         check_counts(await counts(admin, names.all()), names, settings.partitions)
         if not cluster.embedded:
@@ -167,11 +169,17 @@ async def ensure(
 
 
 async def have(
-    admin: Any, configs: Mapping[str, Mapping[str, str]], partitions: int, *, create: bool
+    admin: Any,
+    configs: Mapping[str, Mapping[str, str]],
+    partitions: int,
+    *,
+    create: bool,
+    hides: bool = False,
 ) -> Cluster:
     """Have these topics, those that are missing with their configuration.
 
-    Without `create` a missing one is refused, except on the embedded broker.  Raises RefusedError.
+    Without `create` a missing one is refused, except on the embedded broker.  Raises RefusedError,
+    which says of a broker that `hides` what this user may not see that it may be that.
     """
     there = await counts(admin, None)
     missing = [topic for topic in configs if topic not in there]
@@ -181,7 +189,8 @@ async def have(
     elif missing and not create:
         each = f"{partitions} partitions each" if partitions > 1 else "one partition each"
         raise RefusedError(
-            f"Missing in Kafka: {', '.join(missing)}. `kpi topics` creates them with {each}."
+            f"Missing in Kafka: {', '.join(missing)}. `kpi topics` creates them with {each}"
+            f"{HIDDEN if hides else ''}."
         )
     elif missing:
         await create_topics(admin, {topic: configs[topic] for topic in missing}, partitions)
@@ -220,13 +229,14 @@ async def counts(admin: Any, topics: Iterable[str] | None) -> dict[str, int]:
 
 
 async def configs_of(admin: Any, topics: Iterable[str]) -> dict[str, dict[str, str]]:
-    """The configuration of topics that are there."""
+    """The configuration of topics that are there, as far as we may look at it."""
     wanted = [ConfigResource(ConfigResourceType.TOPIC, topic) for topic in topics]
     answers = await admin.describe_configs(wanted)
     return {
         topic: {entry[0]: entry[1] for entry in entries}
         for answer in answers
-        for _code, _why, _kind, topic, entries in answer.resources
+        for code, _why, _kind, topic, entries in answer.resources
+        if code != _DENIED
     }
 
 
@@ -263,7 +273,7 @@ def no_answer(servers: Sequence[str], error: BaseException, why: str) -> str:
     """In words; `why` is what a broker has against us, as far as that is known."""
     if why:
         return f"Kafka doesn't let us in: {why}"
-    return (
+    return denied(error) or (
         f"No Kafka broker answers at {', '.join(servers)} ({str(error) or type(error).__name__}). "
         "Is it running, and is bootstrap_servers right?"
     )
@@ -321,9 +331,17 @@ def check_counts(counts: Mapping[str, int], names: Names, wanted: int) -> None:
         )
 
 
-async def check_compaction(admin: Any, topics: Iterable[str]) -> None:
+async def check_compaction(admin: Any, topics: Sequence[str]) -> None:
     """Topics that hold state must be compacted; raises RefusedError."""
-    for topic, config in (await configs_of(admin, topics)).items():
+    found = await configs_of(admin, topics)
+    for topic in topics:
+        if topic not in found:
+            log.warning(
+                "nobody checks that %s is compacted: this user may not look at its configuration "
+                "(docs/how-to/kafka-security.md)",
+                topic,
+            )
+    for topic, config in found.items():
         policy = config.get("cleanup.policy", "compact")
         if policy != "compact":
             raise RefusedError(

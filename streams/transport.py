@@ -136,6 +136,15 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
         with fetcher._subscriptions.fetch_context():
             return await drain(fetcher, timeout_s, self._released.__contains__)
 
+    async def look(self) -> None:
+        """Raises what the group has against us: while nothing is assigned, nobody else asks."""
+        if self._consumer is not None:
+            await self.run(self._look(self._consumer))
+
+    async def _look(self, consumer: aiokafka.AIOKafkaConsumer) -> None:
+        if consumer._coordinator is not None and not consumer._closed:
+            consumer._coordinator.check_errors()
+
     async def offsets(self, tps: list[TopicPartition]) -> dict[TopicPartition, Offsets]:
         consumer = self._ensure_consumer()
         begins = await consumer.beginning_offsets(tps)
@@ -212,6 +221,8 @@ class Consumer(driver.Consumer):
 
     async def commit(self, *_: Any, **__: Any) -> bool:
         """Faust's commit timer drives our commits; offsets go with the state or not at all."""
+        if not (self.app.store.is_ours or self.app.draining):
+            await self.thread.look()
         self.app.commits.begin()
         return False
 

@@ -22,6 +22,7 @@ from streams import cycles, logs
 from streams.app import ShopApp, build_app
 from streams.blocked import watch_loop
 from streams.commits import CommitHook
+from streams.reach import DENIED, denied
 from streams.restore import ShardFactory
 from streams.span import ALL, Span
 from streams.stuck import StuckError
@@ -111,6 +112,8 @@ async def _run(
         )
     except StuckError as error:
         log.error("%s: this process ends, and a fresh one goes on from the last commit", error)
+    except DENIED as error:
+        log.error("%s", denied(error))
     except UnreachableError as error:
         log.error("%s", error)
     except RefusedError as error:

@@ -23,6 +23,7 @@ from streams.alerting.messages import key_of, message_of
 from streams.alerting.topics import PARTITION, AlertTopics, ensure
 from streams.changelog import OpenEndError, Reader, TruncatedError
 from streams.follower import Whole
+from streams.reach import denied
 from streams.settings import Settings
 from streams.topics import RefusedError, UnreachableError
 
@@ -61,7 +62,7 @@ class Evaluator:
             except (RefusedError, UnreachableError) as error:
                 self._say(str(error))
             except (KafkaError, OSError, TimeoutError, OpenEndError, TruncatedError) as error:
-                self._say(repr(error))
+                self._say(denied(error) or repr(error))
             except Exception as error:  # values must be served all the same
                 if repr(error) != self._trouble:
                     log.exception("alerts aren't evaluated; trying again")
@@ -87,8 +88,8 @@ class Evaluator:
             heartbeat_interval_ms=settings.kafka.heartbeat_ms,
             **settings.kafka_options,
         )
-        await consumer.start()
         try:
+            await consumer.start()
             while True:
                 await consumer.getmany(timeout_ms=_POLL_MS)  # keeps the membership alive
                 if TopicPartition(topic, PARTITION) not in consumer.assignment():

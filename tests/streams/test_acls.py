@@ -1,18 +1,24 @@
 """On a Kafka that lets nobody do what it isn't told to let them do: with what docs/how-to/
-kafka-security.md allows each user, and no more, the whole way of an event works."""
+kafka-security.md allows each user, and no more, the whole way of an event works; and without any one
+of it, whoever lacks it says so."""
 
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
+from confluent_kafka import Producer
 from confluent_kafka.admin import (
     AclBinding,
+    AclBindingFilter,
     AclOperation,
     AclPermissionType,
     AdminClient,
@@ -36,7 +42,8 @@ READ, WRITE, CREATE, CONFIGS, DESCRIBE = (
     AclOperation.DESCRIBE,
 )
 ONE, PREFIX = ResourcePatternType.LITERAL, ResourcePatternType.PREFIXED
-LEAST = {
+Right = tuple[ResourceType, str, ResourcePatternType, AclOperation]
+LEAST: dict[str, list[Right]] = {
     "topics": [
         *((TOPIC, INPUT, ONE, each) for each in (CREATE, DESCRIBE)),
         *((TOPIC, "kpi-", PREFIX, each) for each in (CREATE, DESCRIBE, CONFIGS)),
@@ -106,6 +113,12 @@ def _binding(
     return AclBinding(kind, name, pattern, f"User:{user}", "*", operation, allow)
 
 
+def _only_orders(folder: Path) -> None:
+    others = ("clickstream", "carts", "tickets", "marketing", "inventory")
+    off = "".join(f"{topic} = false\n" for topic in (*others, "production", "projects"))
+    (folder / "shop.toml").write_text(f"[topics]\n{off}")
+
+
 def _variables(broker: KafkaBroker, user: str) -> dict[str, str]:
     kept = {k: v for k, v in os.environ.items() if not k.startswith("KPI_")}
     return {
@@ -130,9 +143,7 @@ def until(what: Callable[[], str], true: Callable[[], bool]) -> None:
 def test_with_what_each_may_the_whole_way_of_an_event_works(
     broker: KafkaBroker, tmp_path: Path
 ) -> None:
-    others = ("clickstream", "carts", "tickets", "marketing", "inventory")
-    off = "".join(f"{topic} = false\n" for topic in (*others, "production", "projects"))
-    (tmp_path / "shop.toml").write_text(f"[topics]\n{off}")
+    _only_orders(tmp_path)
     event = '{"type":"order_completed","order_id":"1","timestamp":1772439120000,"products":[]}\n'
     (tmp_path / "orders.jsonl").write_text(event + "rubbish\n")
     running: list[subprocess.Popen[bytes]] = []
@@ -177,11 +188,82 @@ def test_with_what_each_may_the_whole_way_of_an_event_works(
         assert denied.returncode == 1
         assert PASSWORD not in denied.stdout + denied.stderr + said()
     finally:
-        for process in running:
-            process.terminate()
-        for process in running:
-            try:
-                process.wait(30)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
+        _end(running)
+
+
+def _named(right: Right) -> str:
+    kind, name, _, operation = right
+    return f"{operation.name.lower()} {kind.name.lower()} {name}"
+
+
+def _lack(name: str) -> str:
+    """What is said by whoever lacks a right on it."""
+    used = rf"use the (topic|group|transactional id) {name}"
+    return rf"{used}|Missing in Kafka: {name}|{name} isn't there yet|nobody checks that {name} is"
+
+
+@contextmanager
+def _without(broker: KafkaBroker, user: str, right: Right) -> Iterator[None]:
+    admin = AdminClient({"bootstrap.servers": broker.bootstrap, **_client(ADMIN)})
+    binding = _binding(user, *right)
+    names = ("restype", "name", "resource_pattern_type", "principal", "host", "operation")
+    fields = [getattr(binding, name) for name in (*names, "permission_type")]
+    for deleted in admin.delete_acls([AclBindingFilter(*fields)]).values():
+        assert len(deleted.result(30)) == 1
+    try:
+        yield
+    finally:
+        for created in admin.create_acls([binding]).values():
+            created.result(30)
+
+
+@pytest.mark.parametrize(
+    ("user", "right"),
+    [(user, right) for user in ("worker", "exporter") for right in LEAST[user]],
+    ids=lambda each: each if isinstance(each, str) else _named(each),
+)
+def test_whoever_lacks_one_right_says_which(
+    user: str, right: Right, broker: KafkaBroker, tmp_path: Path
+) -> None:
+    """So each is needed: the ones that only checks need are asked for by these."""
+    _only_orders(tmp_path)
+
+    def command(who: str, *args: str) -> list[str]:
+        return [sys.executable, "-m", "streams.cli", who, *args]
+
+    made = subprocess.run(
+        command("topics"), cwd=tmp_path, env=_variables(broker, "topics"), capture_output=True,
+        text=True, timeout=PATIENCE_S, check=False,
+    )  # fmt: skip
+    assert made.returncode == 0, made.stdout + made.stderr
+    to = Producer({"bootstrap.servers": broker.bootstrap, **_client(ADMIN)})
+    for name in (uuid4().hex for _ in range(20)):  # so many that some are forwarded
+        told = f'"order_id":"{name}","customer_id":"{name}","timestamp":{time.time_ns() // 10**6}'
+        to.produce(INPUT, f'{{"type":"order_completed",{told},"products":[]}}', name)
+    assert to.flush(30) == 0
+    log = tmp_path / "log"
+    running: list[subprocess.Popen[bytes]] = []
+    with _without(broker, user, right), log.open("w") as out:
+        try:
+            for who in {user, "worker"}:  # without a worker there is nothing to judge and to write
+                once = ("--once",) if who == "worker" else ()
+                running.append(
+                    subprocess.Popen(
+                        command(who, "--port", "0", *once), cwd=tmp_path,
+                        env=_variables(broker, who), stdout=out, stderr=out,
+                    )
+                )  # fmt: skip
+            until(log.read_text, lambda: bool(re.search(_lack(right[1]), log.read_text())))
+        finally:
+            _end(running)
+
+
+def _end(running: list[subprocess.Popen[bytes]]) -> None:
+    for process in running:
+        process.terminate()
+    for process in running:
+        try:
+            process.wait(30)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
