@@ -15,7 +15,7 @@ MINUTE_MS = 60_000
 HOUR_MS = 60 * MINUTE_MS
 DAY_MS = 24 * HOUR_MS
 
-VERSION = 1
+VERSION = 2
 """Counts up when kept state or a definition comes to mean something else than in the version before.
 
 It is part of the fingerprint, so older state is refused then, never misread.  What tells that it is

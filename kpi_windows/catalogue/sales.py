@@ -64,7 +64,7 @@ SALES = Kpi(
         "refunds": Reading(refunds, Unit.MONEY, instead=(Instead(GOODS, line_refunds),)),
     },
     note="Net, before tax and shipping. A refund counts at its own time and need not name an "
-    "order; a cancellation is a full refund. By product, a discount on the whole order and a "
+    "order; a cancellation is a full refund, after which no other refund of the order counts. By product, a discount on the whole order and a "
     "refund of an amount are under `(none)`, so that products sum to the total.",
 )
 

@@ -90,7 +90,9 @@ class OrderRefunded(Event, frozen=True, kw_only=True, gc=False, tag="order_refun
 
 
 class OrderCancelled(Event, frozen=True, kw_only=True, gc=False, tag="order_cancelled"):
-    """The whole order was undone: a refund, at this time, of all that was not refunded before."""
+    """The whole order was undone: a refund, at this time, of all that was not refunded before.
+
+    What shops tell as a refund of it later gives no money back again."""
 
     KEY = "order_id"
 

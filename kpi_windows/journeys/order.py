@@ -7,7 +7,8 @@
 
 An order, a refund id and a cancellation count once.  A refund before its order (or without one)
 states itself; a cancellation before its order counts at its own time and undoes the order at the
-order's.  Each amount of a product, and each of the order as a whole, is converted and rounded once,
+order's.  A refund after an order was undone gives no money back again, and goods only if these were
+not back.  Each amount of a product, and each of the order as a whole, is converted and rounded once,
 half to even; totals are sums of these.  It must not know where an event came from, nor the clock.
 """
 
@@ -130,10 +131,12 @@ class OrderRules:
         at_ms, _, _, refund_id, currency, own, is_identified, restocked, amount, lines = entry
         state.refund_ids.append(refund_id)
         rate = self._rate_of_refund(state, currency, at_ms)
+        undone = state.placed and state.cancelled > 0
+        restocked = restocked and not (undone and state.cancelled == _RESTOCKED)
         total, costs = 0, NO_COSTS
         for product, category, units, price, own_costs in lines:
             goods = state.goods.setdefault(product, Goods())
-            told = in_shop(price, rate)
+            told = 0 if undone else in_shop(price, rate)
             goods.left_micros -= told
             back = goods.take_back(units) if restocked else NO_COSTS
             if restocked and own_costs:
@@ -143,7 +146,7 @@ class OrderRules:
             )
             total, costs = total + told, plus(costs, back)
         if amount >= 0:
-            told, total = total, in_shop(amount, rate)
+            told, total = total, 0 if undone else in_shop(amount, rate)
             self._takings.give_back_rest(at_ms, total - told, sign)
         state.left_micros -= total
         labels = [label or known for label, known in zip(own, state.labels, strict=True)]

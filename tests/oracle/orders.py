@@ -152,12 +152,14 @@ class _Story:
                 return in_shop(micros(amount), currency, at, self.definitions)
             return in_shop(micros(amount), currency, event["at_ms"], self.definitions)
 
+        undone = self.cancelled if self.order is not None else None
+        stays = undone is not None and undone.get("restocked", True)
         sold, back = 0, [0, 0, 0]
         for line in sorted(event.get("products", ()), key=_first_to_last):
             product, quantity = line["product_id"], line.get("quantity", 1)
-            amount = shop(Decimal(line.get("price") or 0) * quantity)
+            amount = 0 if undone else shop(Decimal(line.get("price") or 0) * quantity)
             costs = [0, 0, 0]
-            if event.get("restocked"):
+            if event.get("restocked") and not stays:
                 costs, own = self._take(product, quantity), line.get("cost")
                 if own is not None:
                     costs = [shop(Decimal(own.get(kind) or 0) * quantity) for kind in KINDS]
@@ -165,6 +167,7 @@ class _Story:
             back = [a + b for a, b in zip(back, costs, strict=True)]
             self._line(event["at_ms"], product, line.get("category") or None, amount, sum(costs))
         total = sold if event.get("amount") is None else shop(Decimal(event["amount"]))
+        total = 0 if undone else total
         self._rest(event["at_ms"], total - sold)
         self.left -= total
         self._whole(event, total, back, refunds=1)

@@ -88,6 +88,8 @@ class Life:
         return self.rate_at(refund.currency, refund.timestamp) * 1_000_000
 
     def refund_total(self, refund: OrderRefunded) -> Fraction:
+        if not self.before_undone(refund):
+            return Fraction(0)
         asked = sum(_price(line) for line in refund.products)
         if refund.amount is not None:
             asked = Fraction(refund.amount)
@@ -113,7 +115,8 @@ class Life:
         return min(line.quantity, returned) if line else 0
 
     def cost_back(self, refund: OrderRefunded, back: Any) -> list[Fraction]:
-        if not refund.restocked:
+        gone = not self.before_undone(refund) and self.cancel.restocked
+        if not refund.restocked or gone:
             return [Fraction(0)] * 3
         if back.cost is not None:
             return _costs(back.cost, back.quantity * self.refund_rate(refund))
@@ -121,8 +124,6 @@ class Life:
             return [Fraction(0)] * 3
         until = self.refunds.index(refund)
         before = self.restocked_by(back.product_id, self.refunds[:until])
-        if not self.before_undone(refund) and self.cancel.restocked:
-            return [Fraction(0)] * 3
         units = self.restocked_by(back.product_id, self.refunds[: until + 1]) - before
         return _costs(self.sold(back.product_id).cost, units * self.order_rate())
 
@@ -182,9 +183,10 @@ class Life:
             of_line = self.cost_back(refund, back)
             costs = [a + b for a, b in zip(costs, of_line, strict=True)]
             under = (back.product_id, back.category or self.category(back.product_id, at_ms))
-            yield "line", at_ms, under, "refund_micros", "", _price(back) * rate
+            told = _price(back) * rate if self.before_undone(refund) else 0
+            yield "line", at_ms, under, "refund_micros", "", told
             yield "line", at_ms, under, "cost_micros", "", -sum(of_line)
-            rest -= _price(back) * rate
+            rest -= told
         yield "line", at_ms, NOBODY[:2], "refund_micros", "", rest
         known = self.is_placed(at_ms) and self.order.customer_id is not None
         is_identified = known or refund.customer_id is not None

@@ -213,6 +213,25 @@ def test_a_cancellation_that_does_not_restock_keeps_the_cost() -> None:
     assert late("order", "cost_production_micros") == 0
 
 
+def test_a_refund_that_is_told_after_a_cancellation_gives_no_money_back_again() -> None:
+    order = completed(0, line("lamp", 2, 25, cost=cost(4, 1, 1)), discount=10, channel="store")
+    for lines, amount in (((), 40), ((back("lamp", 2, 25),), None)):
+        later = refunded(D + 5_000, *lines, amount=amount, restocked=True)
+        all_told = told(order, cancelled(D), later)
+        assert all_told.times("order", "refund_micros") == {D: 40 * EUR}
+        assert all_told("order", "cost_production_micros") == 0
+        assert all_told("customer_value", "profit_micros") == 0
+        assert nets_of(all_told) == {"lamp": 0, NONE: 0}
+
+
+def test_goods_that_are_back_after_a_cancellation_without_them_give_their_cost_back() -> None:
+    order = completed(0, line("lamp", 2, 25, cost=cost(4)))
+    later = refunded(2 * D, back("lamp", 1, 25), restocked=True)
+    all_told = told(order, cancelled(D, restocked=False), later)
+    assert all_told("order", "refund_micros") == 50 * EUR
+    assert all_told("order", "cost_production_micros") == 4 * EUR
+
+
 def test_after_two_refunds_a_cancellation_refunds_the_rest() -> None:
     order = completed(0, line("lamp", 4, 10, cost=cost(3)), line("rug", 1, 20), shipping=7)
     restocked = refunded(D, back("lamp", 1, 10), restocked=True)
