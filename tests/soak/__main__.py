@@ -22,7 +22,6 @@ from typing import Any
 import psutil
 
 from kpi_windows.events import TOPICS
-from streams.simulator import Shop, ShopOptions
 from tests.bench import clickstream, report, worker
 from tests.bench.processes import KPI, REPOSITORY, Kpi, get, until
 from tests.bench.sizes import CLICKS, PARTITIONS, UNHURRIED, Sizes
@@ -34,11 +33,11 @@ _EACH_S = 10.0
 _ROUND_S = 120
 """Seconds of clicks that are made before; then the same visitors come again."""
 _TAKEN_IN = re.compile(r'^kpi_processor_taken_in_total{topic="clickstream"} (\S+)$', re.MULTILINE)
-_KEPT = {"shop_minute_panes": "1h", "shop_lateness": "default=2m"}
-"""What a shop keeps for days is kept for an hour: else it would rightly grow all the time."""
-_PAST_S = 3_600
-"""And that hour is played first, with so many clicks a second, so that all of it is there."""
-_PAST_RATE = 500
+_KEPT = {"shop_minute_panes": "1h", "shop_lateness": "default=2m", "shop_visit_gap": "30s"}
+"""What a shop keeps for days is kept for an hour, and visits end before their visitors come again:
+else it would rightly grow all the time."""
+_LIVE = 0.5
+"""Of what a worker takes from a backlog, where several events of a visitor come at once."""
 _INPUT = {"retention.bytes": str(256 << 20), "segment.bytes": str(32 << 20)}
 
 
@@ -48,13 +47,13 @@ def say(words: str) -> None:
 
 
 def maximum(folder: Path, events: int) -> float:
-    """Events a second that a worker takes from a backlog, alone with the broker."""
+    """Events a second that a worker takes live, by what it takes from a backlog."""
     sizes = Sizes(events=events, visitors=events // 12, plain_events=0)
     with KafkaBroker(extra_properties=UNHURRIED) as broker:
         clickstream.fill(broker, sizes)
         ends = clickstream.ends(broker.bootstrap, CLICKS)
         found = worker.measure(broker.bootstrap, "maximum", folder / "maximum", ends)
-    return found["events"] / found["wall_s"]
+    return _LIVE * found["events"] / found["wall_s"]
 
 
 @contextmanager
@@ -74,21 +73,6 @@ def _clicks(bootstrap: str, rate: int, seconds: int, file: Path) -> subprocess.P
     told = (bootstrap, rate, seconds, rate * 40, file, _ROUND_S)
     command = [sys.executable, "-m", "tests.bench.pace", *map(str, told)]
     return subprocess.Popen(command, cwd=REPOSITORY, stdout=subprocess.PIPE, text=True)
-
-
-def _play_past(bootstrap: str, visitors: int) -> int:
-    """The clicks of the hour before, as fast as they go; how many."""
-    options = ShopOptions(
-        clickstream_only=True, visitors=visitors, events_per_second=_PAST_RATE, late_by_ms=20_000
-    )
-    now_ms = time.time_ns() // 1_000_000
-    to = clickstream.producer(bootstrap)
-    count = 0
-    for message in Shop(3, options).events(now_ms - _PAST_S * 1_000, now_ms):
-        clickstream.produce(to, CLICKS, message.key, message.value, message.arrival_ms)
-        count += 1
-    assert to.flush(60) == 0
-    return count
 
 
 def _shop(bootstrap: str, folder: Path, visits: int) -> subprocess.Popen[str]:
@@ -115,15 +99,17 @@ class Soak:
         rate = told.rate or int(most / 2)
         say(f"the maximum is {most:,.0f} events a second; soaking at {rate:,}")
         found = self._soak(rate)
-        judged = verdict.judge(found["samples"])
+        late = [each for each in found["samples"] if each["at_s"] >= told.fill * 60]
+        judged = verdict.judge(late)
         summary = {
             "minutes": told.minutes,
+            "fill": told.fill,
             "maximum": most,
             "rate": rate,
             "cores": machine["cores"],
             "load": machine["load_average_before"],
             "events": found["sent"],
-            "cores_used": found["cores_used"],
+            "cores_used": _cores_used(late, found["processes"]),
         }
         return {
             "machine": machine,
@@ -136,7 +122,7 @@ class Soak:
         }
 
     def _soak(self, rate: int) -> dict[str, Any]:
-        seconds = int(self._told.minutes * 60)
+        seconds = int((self._told.fill + self._told.minutes) * 60)
         with KafkaBroker(extra_properties=UNHURRIED) as broker, ExitStack() as stack:
             broker.create_topics(TOPICS, partitions=PARTITIONS, config=_INPUT)
             settings = {**worker.settings_of(broker.bootstrap, "soak"), **_KEPT}
@@ -146,9 +132,6 @@ class Soak:
             )
             until("the worker begins", lambda: works.said(worker.RESTORED), 60)
             urls = [each.url() + "/metrics" for each in (works, serves)]
-            say("playing the hour before")
-            past = _play_past(broker.bootstrap, rate * 40)
-            until("the past is counted", lambda: _counted(urls[1]) == past, 900, 1.0)
             say(f"making {_ROUND_S} s of clicks")
             clicks = _clicks(broker.bootstrap, rate, seconds, self._folder / "clicks")
             stack.enter_context(ended(clicks))
@@ -169,7 +152,7 @@ class Soak:
             "sent": sent,
             "clicks": told,
             "samples": sampler.samples,
-            "cores_used": _cores_used(sampler.samples, processes),
+            "processes": list(processes),
         }
 
     def _sample(self, sampler: Sampler, seconds: int, *runs: Kpi) -> None:
@@ -213,12 +196,9 @@ def _counted(url: str) -> float:
 
 
 def _cores_used(samples: Sequence[Sample], names: Iterable[str]) -> dict[str, float]:
-    """Over the judged time."""
-    late = verdict.settled(samples)
-    seconds = late[-1]["at_s"] - late[0]["at_s"]
-    return {
-        name: (late[-1][f"{name}.cpu_s"] - late[0][f"{name}.cpu_s"]) / seconds for name in names
-    }
+    first, last = samples[0], samples[-1]
+    seconds = last["at_s"] - first["at_s"]
+    return {name: (last[f"{name}.cpu_s"] - first[f"{name}.cpu_s"]) / seconds for name in names}
 
 
 def arguments() -> argparse.Namespace:
@@ -227,7 +207,8 @@ def arguments() -> argparse.Namespace:
         prog="make soak", description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
     parser.add_argument("--minutes", type=float, default=30.0, help="how long [30]")
-    parser.add_argument("--maximum", type=float, help="events a second, instead of measuring it")
+    parser.add_argument("--fill", type=float, default=62.0, help="minutes before these [62]")
+    parser.add_argument("--maximum", type=float, help="events/s live, instead of measuring it")
     parser.add_argument("--maximum-events", type=int, default=1_200_000, help="for measuring it")
     parser.add_argument("--rate", type=int, help="events a second, instead of half the maximum")
     parser.add_argument("--visits", type=int, default=3_000, help="of the whole shop, an hour")

@@ -1,4 +1,4 @@
-"""Flat or not: what must not grow is judged by its trend over the last two thirds of a run.
+"""Flat or not: what must not grow is judged by its trend, once all that fills up is full.
 
 The trend is Theil and Sen's: the median of the slopes between all pairs of samples, which a few
 outliers (a scrape, a pause of the machine) don't move.  Trend × time = what it grew by.
@@ -10,9 +10,6 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from statistics import median
 from typing import Any, NamedTuple
-
-SETTLED_AFTER = 1 / 3
-"""Of a run: until then caches fill, and what is kept for some minutes isn't complete."""
 
 NOT_OURS = "broker."
 """Is in the samples, and isn't judged."""
@@ -66,18 +63,11 @@ def slope(points: Sequence[tuple[float, float]]) -> float:
     return median(slopes) if slopes else math.nan
 
 
-def settled(samples: Sequence[Mapping[str, float]]) -> Sequence[Mapping[str, float]]:
-    """The samples that are judged."""
-    ends_s = samples[-1]["at_s"]
-    return [each for each in samples if each["at_s"] >= ends_s * SETTLED_AFTER]
-
-
 def judge(samples: Sequence[Mapping[str, float]]) -> list[Judged]:
     """Every series that a rule is for, in the rules' order."""
-    late = settled(samples)
-    names = dict.fromkeys(name for each in late for name in each)
+    names = dict.fromkeys(name for each in samples for name in each)
     return [
-        _judged(rule, name, [(each["at_s"], each[name]) for each in late if name in each])
+        _judged(rule, name, [(each["at_s"], each[name]) for each in samples if name in each])
         for rule in RULES
         for name in names
         if name.endswith(rule.suffix) and not name.startswith(NOT_OURS)
@@ -94,9 +84,9 @@ def _judged(rule: Rule, name: str, points: Sequence[tuple[float, float]]) -> Jud
 def markdown(judged: Iterable[Judged], told: Mapping[str, Any]) -> str:
     """The section of docs/benchmarks.md, as it is to be pasted."""
     lines = [
-        "{minutes:g} minutes at {rate:,} clicks a second, half of the {maximum:,.0f} that a worker alone "
-        "takes from a backlog on this machine ({cores} cores, load {load:.1f} before). All {events:,} "
-        "clicks were counted.".format(**told),
+        "{minutes:g} minutes, after {fill:g} to fill, at {rate:,} clicks a second, half of the "
+        "{maximum:,.0f} that a worker takes live on this machine ({cores} cores, load {load:.1f} "
+        "before). All {events:,} clicks were counted.".format(**told),
         "",
         "| | median | most | grew by | may | |",
         "|---|---|---|---|---|---|",
