@@ -16,7 +16,7 @@ is a function of the folded state and the watermark.
 
 from __future__ import annotations
 
-from bisect import bisect
+from bisect import bisect, bisect_left
 from collections.abc import Callable, Sequence
 from typing import Any, Generic, Protocol, TypeVar
 
@@ -159,7 +159,7 @@ class Journals(Generic[S]):
         """Takes an event in; False when its id was there already."""
         if self._repeats(journal, entry[2]):
             return False
-        self._place(journal, entry)
+        self._take_in(journal, [entry])
         return True
 
     def add_all(self, journal: Journal[S], entries: list[Entry]) -> list[Entry]:
@@ -167,16 +167,15 @@ class Journals(Generic[S]):
 
         Of those with one id the first counts that came, and all are then taken in by their time.
         """
+        if journal.packed >= WORTH_TRIMMING:  # `trim` will open it anyway
+            self._open(journal)
         fresh: list[Entry] = []
         repeated: list[Entry] = []
         for entry in entries:
             (repeated if self._repeats(journal, entry[2]) else fresh).append(entry)
-        fresh.sort()
-        for number, entry in enumerate(fresh):
-            if entry[0] > journal.last_ms and entry[0] >= journal.settled_ms:
-                self._append(journal, fresh[number:])
-                break
-            self._place(journal, entry)
+        if fresh:
+            fresh.sort()
+            self._take_in(journal, fresh)
         return repeated
 
     def _repeats(self, journal: Journal[S], event_id: str) -> bool:
@@ -192,22 +191,23 @@ class Journals(Generic[S]):
         journal.ids.add(event_id)
         return False
 
-    def _place(self, journal: Journal[S], entry: Entry) -> None:
-        at_ms = entry[0]
-        if at_ms > journal.last_ms and at_ms >= journal.settled_ms:
-            self._append(journal, [entry])
-            return
-        self._keep_base(journal)
-        self._open(journal)
-        if at_ms >= journal.settled_ms and (not journal.kept or entry >= journal.kept[-1]):
-            self.rules.step(journal.head, entry, 1)
-            journal.kept.append(entry)
-        else:
-            self._again(journal, entry)
-        journal.last_ms = journal.kept[-1][0]
+    def _take_in(self, journal: Journal[S], entries: list[Entry]) -> None:
+        """Events in order: first those that don't come after all that is known, at once."""
+        first_ms = max(journal.last_ms + 1, journal.settled_ms)
+        if entries[0][0] < first_ms:
+            late = bisect_left(entries, (first_ms,))
+            self._keep_base(journal)
+            self._open(journal)
+            self._again(journal, entries[:late])
+            entries = entries[late:]
+        if entries:
+            self._append(journal, entries)
 
     def _append(self, journal: Journal[S], entries: list[Entry]) -> None:
-        """What comes after all that is known needs neither the base nor the events kept."""
+        """What comes after all that is known needs neither the base nor the events kept.
+
+        Of one time with the last of these it may be, if these are open.
+        """
         self._keep_base(journal)
         self._steps(journal.head, entries, 1)
         journal.kept += entries
@@ -269,22 +269,26 @@ class Journals(Generic[S]):
         assert journal.base is not None
         return journal.base
 
-    def _again(self, journal: Journal[S], entry: Entry) -> None:
-        """Facts with the event in its place, minus facts without it; what precedes it stands."""
+    def _again(self, journal: Journal[S], entries: list[Entry]) -> None:
+        """Facts with the events in their places, minus facts without; what precedes them stands."""
         assert journal.base is not None
         rules = self.rules
-        place = bisect(journal.kept, entry)
+        place = bisect(journal.kept, entries[0])
+        if place == len(journal.kept) and entries[0][0] >= journal.settled_ms:
+            self._append(journal, entries)
+            return
         before = self.copy(journal.base)
         self._steps(before, journal.kept[:place], 0)
         after = self.copy(before)
         self._steps(before, journal.kept[place:], -1)
         if journal.settled_ms:
             rules.settle(before, journal.settled_ms, -1)
-        journal.kept.insert(place, entry)
+        journal.kept[place:] = sorted(journal.kept[place:] + entries)
         self._steps(after, journal.kept[place:], 1)
         journal.head = after
         if journal.settled_ms:
             rules.settle(after, journal.settled_ms, 1)
+        journal.last_ms = journal.kept[-1][0]
 
 
 def contents(packed: bytes) -> list[Any]:

@@ -138,6 +138,8 @@ class Bench:
         """Without a broker: what each topic and each group of KPIs costs."""
         say("what each group of KPIs costs")
         self.result["groups"] = measured("tests.bench.groups", self.sizes.group_events)
+        say("what a visitor with half of all events costs")
+        self.result["skew"] = measured("tests.bench.skew", self.sizes.skew_events)
 
     def scrapes(self) -> None:
         """Without a broker: what a scrape of the demo's shop costs."""
@@ -226,6 +228,7 @@ def main() -> None:
     print(report.table(bench.result))
     if "groups" in bench.result:
         print(report.groups_table(bench.result["groups"]))
+        print(report.skew_line(bench.result["skew"]))
     if "intake" in bench.result:
         print(report.intake_table(bench.result["intake"]))
     say(f"all numbers: {told.json}")

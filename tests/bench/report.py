@@ -116,6 +116,16 @@ def _goal_line(goal: Goal, value: Any) -> str:
     return f"{'ok  ' if fine else 'MISS'} {goal.words:60} {shown}  (wanted {wanted})"
 
 
+def skew_line(told: Mapping[str, float]) -> str:
+    """One visitor with half of all events, beside the same events of many in order."""
+    return (
+        "one visitor with half of all events: {skew_ratio:.2f} x the CPU time of many, and "
+        "{skew_disorder_ratio:.2f} x out of order (many: {even_disorder_ratio:.2f} x)".format(
+            **told
+        )
+    )
+
+
 def groups_table(told: Mapping[str, Any]) -> str:
     """What topics and groups of KPIs cost; groups share facts, so that theirs overlap."""
     lines = [

@@ -36,5 +36,6 @@ class Sizes:
     fresh_warm_up_seconds: int = 25
     group_events: int = 60_000
     """Of a whole shop, all topics, for what each group of KPIs costs."""
+    skew_events: int = 20_000
     posts: int = 20_000
     """To the intake, of one event each; and as many events a hundred at a time."""
