@@ -51,6 +51,8 @@ from kpi_windows.tokens import FormulaError, Token, Tokens
 
 LONGEST = 2_000
 DEEPEST = 40
+MOST_OPERATORS = 100
+"""In a whole formula: its parts are nested to the left, and so are those who read them."""
 MOST_WINDOWS = 52
 _PERIOD = "period"
 _SIGNS = ("+", "−")
@@ -84,7 +86,7 @@ class _Parser:
     def __init__(self, text: str, vocabulary: Vocabulary) -> None:
         self._known = vocabulary
         self._tokens = Tokens(text)
-        self._depth = 0
+        self._depth = self._operators = 0
 
     def whole(self) -> Node:
         node = self._sum()
@@ -108,6 +110,9 @@ class _Parser:
     def _chain(self, operators: tuple[str, ...], part: Callable[[], Node]) -> Node:
         node: Node = part()
         while token := self._tokens.take(*operators):
+            self._operators += 1
+            if self._operators > MOST_OPERATORS:
+                raise self._tokens.wrong(f"more than {MOST_OPERATORS} operators", token)
             node = Combined(token.text, node, part())
         return node
 

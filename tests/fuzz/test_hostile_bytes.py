@@ -24,6 +24,7 @@ FOUND: list[tuple[str, str, bytes]] = [
         "events",
         b'\x01{"type":"' + b"a" * 3_000 + b'","timestamp":1}',
     ),
+    ("a formula of more terms than calls can be nested", "formulas", b"1" + b"-1" * 900),
     (
         "a window that isn't there, over a range of time",
         "exporter",

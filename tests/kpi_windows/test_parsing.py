@@ -29,7 +29,7 @@ from kpi_windows.facts.service import RESPONSE
 from kpi_windows.facts.visits import VISIT, VISITOR
 from kpi_windows.formula import Combined, Constant, Node, number
 from kpi_windows.narrowing import held
-from kpi_windows.parsing import DEEPEST, FormulaError, Vocabulary, parse
+from kpi_windows.parsing import DEEPEST, MOST_OPERATORS, FormulaError, Vocabulary, parse
 from kpi_windows.relations import Days, MeanBefore, PerDay, PerYear, Previous, Whole, WindowEnd
 from kpi_windows.scope import Frame, WindowScope
 from kpi_windows.standing import CountAbove, Latest, LevelOfTold, Told
@@ -186,6 +186,7 @@ def test_a_kpi_stands_for_its_formula_and_is_held_to_labels_as_a_whole() -> None
         ("customer_period.active", "expected customer_period.active{period=window}"),
         ("(" * (DEEPEST + 1) + "1", f"nested more than {DEEPEST} deep"),
         ("-" * (DEEPEST + 1) + "1", f"nested more than {DEEPEST} deep"),
+        ("1" + " - 1" * (MOST_OPERATORS + 1), f"more than {MOST_OPERATORS} operators"),
         ("1" * 3_000, "expected at most 2,000 characters, got 3,000"),
     ],
 )
