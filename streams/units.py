@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime
+from decimal import Decimal
 from zoneinfo import ZoneInfo
 
 _MS = {
@@ -26,6 +27,21 @@ _MS = {
 }
 HOUR_MS = _MS["hour"]
 _PART = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([a-z]+)\s*")
+_LONGEST_MS = 10**15
+_FARTHEST_MS = 6_300_000_000_000
+_MOST_DIGITS = 400
+
+
+def is_written_out(number: Decimal) -> bool:
+    """Whether a number has so few digits, written out, that it may be: `1e999999999` takes hours.
+
+    >>> is_written_out(Decimal("1e30")), is_written_out(Decimal("1e999999999"))
+    (True, False)
+    """
+    if not number.is_finite():
+        return False
+    exponent = number.as_tuple().exponent
+    return number.adjusted() < _MOST_DIGITS and int(exponent) >= -_MOST_DIGITS
 
 
 def parse_duration(text: str) -> int:
@@ -45,6 +61,8 @@ def parse_duration(text: str) -> int:
         at = part.end()
     if not low:
         raise ValueError('expected a duration as "30m", got nothing')
+    if total > _LONGEST_MS:
+        raise ValueError(f"expected a duration of less than 30,000 years, got {text[:40]!r}")
     return round(total)
 
 
@@ -63,7 +81,7 @@ def show_duration(ms: int) -> str:
 
 
 def parse_time(text: str, zone: str = "UTC", now_ms: int | None = None) -> int:
-    """Milliseconds since 1970 of a point in time; ValueError when it isn't one.
+    """Milliseconds since 1970 of a point in time, 200 years from there at most; or ValueError.
 
     Takes ISO 8601 (a time without zone is in `zone`; a date is its midnight), milliseconds or
     seconds since 1970, `now`, and `now-2h`.
@@ -71,6 +89,13 @@ def parse_time(text: str, zone: str = "UTC", now_ms: int | None = None) -> int:
     >>> parse_time("2011-12-09"), parse_time("2011-12-09T12:50:00+01:00"), parse_time("1323435000")
     (1323388800000, 1323431400000, 1323435000000)
     """
+    at_ms = _time(text, zone, now_ms)
+    if abs(at_ms) > _FARTHEST_MS:
+        raise ValueError(f"expected a time within 200 years of 1970, got {text[:40]!r}")
+    return at_ms
+
+
+def _time(text: str, zone: str, now_ms: int | None) -> int:
     told = text.strip()
     if told.startswith("now") and now_ms is not None:
         sign, rest = told[3:4], told[4:]

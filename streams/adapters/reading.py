@@ -14,6 +14,7 @@ import msgspec
 
 from kpi_windows.events import to_ms
 from streams.adapters.contract import AdapterError
+from streams.units import is_written_out
 
 LONGEST = 200
 """Characters of a label; longer ones are cut."""
@@ -79,7 +80,7 @@ class Reading:
             amount = Decimal(value)
         except InvalidOperation:
             raise self.wrong(name, "an amount", value) from None
-        if not amount.is_finite():
+        if not is_written_out(amount):
             raise self.wrong(name, "an amount", value)
         return amount
 

@@ -18,6 +18,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from streams.dead_letters.letters import Letter, Wanted
+from streams.units import is_written_out
 
 _encode = msgspec.json.Encoder(decimal_format="number").encode
 
@@ -200,7 +201,10 @@ def _times(event: Any, path: str, factor: Decimal) -> None:
         if isinstance(told, bool) or not isinstance(told, (int, Decimal, str)):
             continue
         try:
-            number = Decimal(told) * factor
+            number = Decimal(told)
+            if not is_written_out(number):
+                raise ValueError(told)
+            number *= factor
             place[last] = int(number) if number == number.to_integral_value() else number
         except (InvalidOperation, ValueError, OverflowError):
             raise _StopError(f"{path}: {str(told)[:40]!r} is no number") from None

@@ -16,6 +16,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from kpi_windows.events import to_ms
+from streams.units import is_written_out
 
 Reader = Callable[[str], Any]
 _REMEMBERED = 100_000
@@ -63,7 +64,7 @@ def _time_reader(column: Column) -> Reader:
             if form == "unix_ms":
                 return int(text)
             if form == "unix":
-                return int(Decimal(text) * 1000)
+                return int(number(text, Column()) * 1000)
             told = (
                 datetime.fromisoformat(text) if form == "iso" else datetime.strptime(text, form)  # noqa: DTZ007 - the zone follows
             )
@@ -91,7 +92,7 @@ def number(text: str, column: Column) -> Decimal:
         told = Decimal(plain)
     except InvalidOperation:
         raise ValueError(f"expected a number, got {text[:40]!r}") from None
-    if not told.is_finite():
+    if not is_written_out(told):
         raise ValueError(f"expected a number, got {text[:40]!r}")
     return told
 
@@ -101,6 +102,8 @@ def _number_reader(column: Column, times: Decimal | None, *, whole: bool) -> Rea
         told = number(text, column)
         if times is not None:
             told *= times
+            if not is_written_out(told):
+                raise ValueError(f"expected a number, got {text[:40]!r} times {times}")
         if not whole:
             return f"{told:f}"
         if told != told.to_integral_value():

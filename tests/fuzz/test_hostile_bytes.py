@@ -24,6 +24,15 @@ FOUND: list[tuple[str, str, bytes]] = [
         "events",
         b'\x01{"type":"' + b"a" * 3_000 + b'","timestamp":1}',
     ),
+    ("a time too far from now", "exporter", b"\x06now-099999999999999994d&to=now-2d"),
+    (
+        "a number that would take hours to write out",
+        "vendors",
+        (
+            b'\x00{"batch":["EUR",0.0,0,-1,2,{"type":"track","event":"Product Added",'
+            b'"properties":{"quantity":"1e999999999","cart_idx":0}},""]}'
+        ),
+    ),
     ("a formula of more terms than calls can be nested", "formulas", b"1" + b"-1" * 900),
     (
         "a window that isn't there, over a range of time",
