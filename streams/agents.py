@@ -37,10 +37,10 @@ def _ingesting(app: Any, topic: str) -> Any:
 
 
 def _next_size(most: int, taken: int, took_s: float) -> int:
-    """How many records the next piece may have, to take about 0.1 s.
+    """How many records the next piece may have, to take about 0.03 s.
 
     >>> _next_size(500, 500, 0.4), _next_size(500, 500, 0.001), _next_size(500, 3, 0.0)
-    (125, 1000, 500)
+    (37, 1000, 500)
     """
     if took_s > _PIECE_S:
         return max(1, int(taken * _PIECE_S / took_s))
