@@ -38,9 +38,7 @@ _BATCH_BYTES = 900 << 10  # under the broker's usual limit of 1 MB for a batch
 _COMPRESSION = "snappy"  # to a third, at 500 MB/s; aiokafka's lz4 is the slow kind
 _REQUEST_TIMEOUT_MS = 30_000
 _LONG_S = 0.5
-_TURNS = (
-    12  # of the loop, for an answer of Kafka's to reach who waits for it and the next to be sent
-)
+_TURNS = 12  # of the loop, for Kafka's answer to reach who waits for it and the next to be sent
 _FAR_BEHIND = 50_000  # events of a partition
 _INTERVALS_WHEN_FAR = 1.5  # and a half, so that the second is due
 _LONGEST_KEY = 64 << 10  # of a dead letter

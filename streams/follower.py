@@ -20,9 +20,9 @@ from kpi_windows.codec import FORMAT, Checkpoint, unpack_checkpoint
 from kpi_windows.engine import FORWARDED
 from kpi_windows.view import View
 from streams.changelog import follow, reader
-from streams.reach import may_hide, refusal
+from streams.reach import hidden, refusal
 from streams.settings import Settings
-from streams.topics import HIDDEN, Names, RefusedError, no_answer, partitions_of
+from streams.topics import Names, RefusedError, no_answer, partitions_of
 
 log = logging.getLogger(__name__)
 
@@ -211,8 +211,8 @@ class Follower:
         settings, topic = self._settings, self._topic
         found = await partitions_of(settings, topic)
         if not found:
-            hidden = HIDDEN if may_hide(settings.kafka_options) else ""
-            raise _NotYetError(f"{topic} isn't there yet: `kpi topics` creates it{hidden}")
+            hint = hidden(settings.kafka_options)
+            raise _NotYetError(f"{topic} isn't there yet: `kpi topics` creates it{hint}")
         if found != self._whole.partitions:
             raise _NotYetError(
                 f"{topic} has {found} partitions, but `partitions` is {self._whole.partitions}: "

@@ -53,9 +53,12 @@ def denied(error: BaseException) -> str:
     )
 
 
-def may_hide(options: Mapping[str, Any]) -> bool:
-    """Whether we log in as somebody, from whom Kafka hides what that user may not see."""
-    return bool(options.get("sasl_mechanism") or options.get("ssl_context"))
+def hidden(options: Mapping[str, Any]) -> str:
+    """What else it may be that a topic is missing, in words: Kafka hides those that a user may not
+    see.  Empty where we log in as nobody."""
+    if not (options.get("sasl_mechanism") or options.get("ssl_context")):
+        return ""
+    return ", or this user may not see what is there (docs/how-to/kafka-security.md)"
 
 
 async def refusal(servers: Sequence[str], options: Mapping[str, Any]) -> str:

@@ -19,7 +19,7 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import KafkaError, for_code
 
-from streams.reach import denied, may_hide, refusal
+from streams.reach import denied, hidden, refusal
 
 log = logging.getLogger(__name__)
 
@@ -29,7 +29,6 @@ PANES = "panes"
 CHECKPOINT = b"checkpoint"
 
 _TOPIC_EXISTS, _DENIED = 36, 29
-HIDDEN = ", or this user may not see what is there (docs/how-to/kafka-security.md)"
 EMBEDDED = "mockCluster"  # librdkafka's: it has no controller and creates no topics on request
 LONGEST_RECORD = 4 << 20
 METADATA_AGE_MS = 60_000
@@ -159,8 +158,8 @@ async def ensure(
     names = Names.of(settings)
     async with answering(settings), admin_of(settings) as admin:
         configs = {topic: names.config(topic) for topic in names.all()}
-        hides = may_hide(settings.kafka_options)
-        cluster = await have(admin, configs, settings.partitions, create=create, hides=hides)
+        hint = hidden(settings.kafka_options)
+        cluster = await have(admin, configs, settings.partitions, create=create, hint=hint)
         await _until_led(admin, names, patience_s)
         check_counts(await counts(admin, names.all()), names, settings.partitions)
         if not cluster.embedded:
@@ -174,12 +173,12 @@ async def have(
     partitions: int,
     *,
     create: bool,
-    hides: bool = False,
+    hint: str = "",
 ) -> Cluster:
     """Have these topics, those that are missing with their configuration.
 
     Without `create` a missing one is refused, except on the embedded broker.  Raises RefusedError,
-    which says of a broker that `hides` what this user may not see that it may be that.
+    which ends with the `hint`.
     """
     there = await counts(admin, None)
     missing = [topic for topic in configs if topic not in there]
@@ -189,8 +188,7 @@ async def have(
     elif missing and not create:
         each = f"{partitions} partitions each" if partitions > 1 else "one partition each"
         raise RefusedError(
-            f"Missing in Kafka: {', '.join(missing)}. `kpi topics` creates them with {each}"
-            f"{HIDDEN if hides else ''}."
+            f"Missing in Kafka: {', '.join(missing)}. `kpi topics` creates them with {each}{hint}."
         )
     elif missing:
         await create_topics(admin, {topic: configs[topic] for topic in missing}, partitions)

@@ -64,8 +64,9 @@ SALES = Kpi(
         "refunds": Reading(refunds, Unit.MONEY, instead=(Instead(GOODS, line_refunds),)),
     },
     note="Net, before tax and shipping. A refund counts at its own time and need not name an "
-    "order; a cancellation is a full refund, after which no other refund of the order counts. By product, a discount on the whole order and a "
-    "refund of an amount are under `(none)`, so that products sum to the total.",
+    "order; a cancellation is a full refund, after which no other refund of the order counts. "
+    "By product, a discount on the whole order and a refund of an amount are under `(none)`, so "
+    "that products sum to the total.",
 )
 
 AVERAGE_ORDER_SIZE = Kpi(

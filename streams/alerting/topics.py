@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from streams.reach import may_hide
+from streams.reach import hidden
 from streams.settings import Settings
 from streams.topics import CHANGELOG, DAY_MS, admin_of, answering, check_compaction, have
 
@@ -39,8 +39,8 @@ async def ensure(settings: Settings, *, create: bool = False) -> list[str]:
     names = AlertTopics.of(settings)
     async with answering(settings), admin_of(settings) as admin:
         configs = {names.alerts: _ALERTS, names.state: CHANGELOG}
-        hides = may_hide(settings.kafka_options)
-        cluster = await have(admin, configs, 1, create=create, hides=hides)
+        hint = hidden(settings.kafka_options)
+        cluster = await have(admin, configs, 1, create=create, hint=hint)
         if not cluster.embedded:
             await check_compaction(admin, [names.state])
     return cluster.created

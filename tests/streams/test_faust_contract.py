@@ -95,7 +95,8 @@ REPLACED = [
     (tables.ShardStore, tables.Store),
 ]
 OURS = {
-    "thread", "run", "hold_all", "hold", "release", "fetch", "offsets", "reach", "counts", "topics_fit", "look", "_look", "is_ours",
+    "thread", "run", "hold_all", "hold", "release", "fetch", "offsets", "reach", "counts", "topics_fit",
+    "look", "_look", "is_ours",
     "names", "ingest", "tick", "rewind_stalled", "_go_on",
     "_complete", "_report", "_drop", "_forget", "_close", "_soon", "_settle", "_restore",
     "_untouched", "_reaches", "_seek", "_rewind", "settling",
