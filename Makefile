@@ -42,10 +42,11 @@ test: $(STAMP) ## all tests (some need Java and Maven, or Chromium, and say so)
 chaos: $(STAMP) ## 200 faults drawn from a seed, on three brokers and then on one; hours
 	@$(BIN)/python -m tests.chaos.marathon $(ARGS)
 
-lint: $(STAMP) ## ruff and mypy, strict
+lint: $(STAMP) ## ruff and mypy, strict; are dashboards and rules as generated?
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
+	@$(BIN)/kpi generate --config examples/shop.toml --check
 
 format: $(STAMP) ## let ruff arrange the code
 	@$(BIN)/ruff check --fix-only .
