@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
+from functools import cached_property
 from typing import Any, Protocol
 
 from kpi_windows.facts import Fact
@@ -106,6 +107,11 @@ class Node:
         """All facts that it reads, possibly more than once."""
         for part in self.below():
             yield from part.facts()
+
+    @cached_property
+    def sources(self) -> tuple[Fact, ...]:
+        """The facts that it reads, each once."""
+        return tuple(dict.fromkeys(self.facts()))
 
     def sizes(self, scope: Scope) -> Iterator[Sizes]:
         """Which label values its amounts have, and how much of each, amount by amount."""
@@ -252,6 +258,19 @@ class Scale(Node):
     def words(self) -> str:
         """The part's."""
         return self.part.words()
+
+
+def quotient(left: Number | None, right: Number | None) -> float | None:
+    """What `number(divided(left, right))` is, in a third of the time for integers.
+
+    Python divides them to the nearest float, however long they are.
+
+    >>> quotient(1, 3), quotient(10**400 + 1, 10**400), quotient(1, 0)
+    (0.3333333333333333, 1.0, None)
+    """
+    if isinstance(left, int) and isinstance(right, int) and right:
+        return left / right
+    return number(divided(left, right))
 
 
 def ratio_of(node: Node) -> tuple[Node, Node] | None:

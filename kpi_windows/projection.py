@@ -168,7 +168,7 @@ class Projection:
         return self._first_ms(Pane.DAY)
 
     def _first_ms(self, level: Pane) -> int | None:
-        facts = set(self._asked.formula.facts())
+        facts = set(self._asked.formula.sources)
         first = [self._view.panes.first_ms(fact, level) for fact in facts]
         told = [at_ms for at_ms in first if at_ms is not None]
         return max(min(told), self._view.since_ms(self._asked.formula)) if told else None
@@ -315,7 +315,7 @@ class Projection:
     def _by_hours(self) -> bool:
         """Whether the hours of the last 28 days are kept."""
         kept = self._view.definitions.hour_panes_ms > (PROFILE_DAYS + 3) * DAY_MS
-        return kept and not any(fact.daily for fact in self._asked.formula.facts())
+        return kept and not any(fact.daily for fact in self._asked.formula.sources)
 
     def _whole(self, day: _Day) -> Scope:
         scope = self._scope("day", day.start_ms, day.end_ms)

@@ -35,7 +35,7 @@ class Question:
         self.window = window
         self.definition = definition
         self.by: Labels = tuple(by)
-        self.where: Where = _where(where or {})
+        self.where: Where = _where(where) if where else ()
         self.top = top
         reading = kpi.reading(definition)
         if window not in reading.windows:

@@ -12,14 +12,14 @@ from kpi_windows.codec import Checkpoint, unpack_checkpoint
 from kpi_windows.definitions import HOUR_MS, MINUTE_MS, Definitions
 from kpi_windows.facts import Fact
 from kpi_windows.facts.fact import OWN
-from kpi_windows.formula import Node, Number, divided, number, ratio_of
+from kpi_windows.formula import Node, number, quotient, ratio_of
 from kpi_windows.kpi import Column, Kpi, Row, UnknownNameError
 from kpi_windows.laws import Law, Segments, laws_of, segments_of
 from kpi_windows.measures import facts_of
 from kpi_windows.panes import MergedPanes
 from kpi_windows.question import TOP, Filter, Question, groups
 from kpi_windows.scope import OTHER, Frame, WindowScope
-from kpi_windows.windows import Grid, Level
+from kpi_windows.windows import Grid, Level, Window
 
 __all__ = ["OTHER", "Law", "Rows", "Value", "View"]
 
@@ -70,6 +70,7 @@ class View:
         """The watermark of each partition that has one."""
         self._frames: dict[object, Frame] = {}
         self._since: dict[str, int] = {}
+        self._windows: dict[tuple[str, int], Window] = {}
 
     # ------------------------------------------------------------------ what comes in
 
@@ -90,6 +91,7 @@ class View:
     def _moved(self) -> None:
         self._frames.clear()
         self._since.clear()
+        self._windows.clear()
         self.watermarks_ms = {
             partition: checkpoint.watermark_ms
             for partition, checkpoint in self.checkpoints.items()
@@ -177,7 +179,7 @@ class View:
         at_ms = watermark_ms if at_ms is None else at_ms
         behind_ms = watermark_ms - at_ms  # what goes along with the watermark is asked for again
         lag_ms = behind_ms if behind_ms in (0, self.matures_ms(kpi)) else None
-        start_ms, end_ms = self.grid.window(window, at_ms)
+        start_ms, end_ms = self._window(window, at_ms)
         if slot is None:
             frame = self._frame(window, start_ms, end_ms, asked, lag_ms)
         else:  # never kept: what it reads belongs to the slot, and slides away with the next time
@@ -236,7 +238,7 @@ class View:
         since_ms = self.since_ms(kpi.formula)
         if start_ms < since_ms:  # the first whole day that is kept
             start_ms = min(self.grid.pane_end(Level.DAY, since_ms - 1), end_ms)
-        if any(fact.daily for fact in kpi.formula.facts()):  # whole days, also of what it's over
+        if any(fact.daily for fact in kpi.formula.sources):  # whole days, also of what it's over
             end_ms = self.grid.pane_end(Level.DAY, end_ms - 1)
         frame = self._frame(window, start_ms, end_ms, asked, None)
         rows, overflow = kpi.table.rows(WindowScope(frame, {}))
@@ -279,6 +281,15 @@ class View:
 
     # ------------------------------------------------------------------ inside
 
+    def _window(self, name: str, at_ms: int) -> Window:
+        """The grid's; a scrape asks for a few, thousands of times."""
+        found = self._windows.get((name, at_ms))
+        if found is None:
+            if len(self._windows) >= _FRAMES:
+                self._windows.clear()
+            found = self._windows[name, at_ms] = self.grid.window(name, at_ms)
+        return found
+
     def _frame(
         self, window: str, start_ms: int, end_ms: int, asked: Question, lag_ms: int | None
     ) -> Frame:
@@ -308,24 +319,24 @@ class View:
         ratio = ratio_of(asked.formula)
         for group in told:
             labels = dict(zip(asked.by, group, strict=True))
-            value: Number | None = None
-            over: Number | None = None
-            under: Number | None = None
+            value: float | None = None
+            over: float | None = None
+            under: float | None = None
             if is_kept:
                 scope = WindowScope(frame, labels)
                 if ratio is None:
-                    value = over = asked.formula.value(scope)
+                    value = over = number(asked.formula.value(scope))
                 else:
-                    over, under = ratio[0].value(scope), ratio[1].value(scope)
-                    value = divided(over, under)
+                    above, below = ratio[0].value(scope), ratio[1].value(scope)
+                    value, over, under = quotient(above, below), number(above), number(below)
             yield Value(
-                kpi.id, frame.window, asked.definition, labels, number(value), number(over),
-                number(under), frame.start_ms, frame.end_ms, ripe,
+                kpi.id, frame.window, asked.definition, labels, value, over, under,
+                frame.start_ms, frame.end_ms, ripe,
             )  # fmt: skip
 
     def since_ms(self, formula: Node) -> int:
         """From when on all amounts of a formula are kept."""
-        return max((self.fact_since_ms(fact) for fact in formula.facts()), default=0)
+        return max((self.fact_since_ms(fact) for fact in formula.sources), default=0)
 
     def fact_since_ms(self, fact: Fact) -> int:
         """From when on a fact has been kept, and its days haven't expired."""
