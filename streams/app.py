@@ -18,7 +18,7 @@ from streams.stuck import Watch
 from streams.tables import ShardStore, ShardTable, ShardTables
 from streams.topics import EngineSettings, Names, RefusedError, check_counts
 from streams.transport import Offsets, Transport
-from streams.unread import Unread
+from streams.worked import watch_of
 
 log = logging.getLogger(__name__)
 
@@ -147,6 +147,6 @@ def build_app(
     app.restorer = Restorer(
         settings, app.names, shard_factory, app.offsets, app.consumer_options, span
     )
-    app.watch = Watch(app, Unread(settings, app.consumer_options))
+    app.watch = watch_of(app)
     add_agents(app)
     return app

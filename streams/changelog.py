@@ -7,7 +7,7 @@ what the records hold.
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
@@ -135,6 +135,17 @@ def _unread(consumer: AIOKafkaConsumer, tps: Iterable[TopicPartition]) -> list[T
     return unread
 
 
+def _positions(
+    consumer: AIOKafkaConsumer, tps: Iterable[TopicPartition]
+) -> Iterator[tuple[TopicPartition, int]]:
+    """Of those that have one: up to where they were read."""
+    assignment = consumer._subscription.subscription.assignment
+    for tp in tps:
+        state = assignment.state_value(tp)
+        if state.has_valid_position:
+            yield tp, state.position
+
+
 def _done(consumer: AIOKafkaConsumer, begins: Mapping[TopicPartition, int]) -> tuple[int, int]:
     """Offsets that were read, and all; a partition that hasn't told its end counts as empty."""
     assignment = consumer._subscription.subscription.assignment
@@ -152,11 +163,13 @@ async def follow(
     options: Mapping[str, Any],
     topic: str,
     partitions: Iterable[int],
+    positions: dict[TopicPartition, int] | None = None,
 ) -> AsyncIterator[Committed | None]:
     """Every transaction of a changelog, from the beginning and then for ever.
 
     Yields `None` when nothing came for half a second, so that a follower can look after its
-    clock. Records compacted away are missing; the newest of each key comes.
+    clock. Records compacted away are missing; the newest of each key comes. `positions` are kept
+    up to date: what is below was read.
     """
     consumer = reader(bootstrap_servers, options, wait_ms=_FOLLOW_WAIT_MS)
     await consumer.start()
@@ -164,8 +177,11 @@ async def follow(
         tps = [TopicPartition(topic, partition) for partition in partitions]
         consumer.assign(tps)
         pending: dict[int, list[Record]] = {tp.partition: [] for tp in tps}
+        positions = {} if positions is None else positions
+        positions.update(dict.fromkeys(tps, 0))
         while True:
             batches = await drain(consumer._fetcher, 0.5, foreign=refuse)
+            positions.update(_positions(consumer, tps))
             if not batches:
                 yield None
             for batch in batches:

@@ -249,6 +249,8 @@ def _check(settings: Settings, where: str) -> None:
             f"{where}[worker] stuck_after: expected at least {show_duration(least_ms)}, twice "
             "transaction_timeout, or 0s"
         )
+    if 0 < settings.exporter.stuck_after_ms < 10_000:
+        raise ConfigError(f"{where}[exporter] stuck_after: expected at least 10s, or 0s")
     for section in ("worker", "exporter", "intake"):
         told = getattr(settings, section)
         if bool(told.certfile) != bool(told.keyfile):

@@ -20,6 +20,7 @@ from streams import cycles, logs
 from streams.alerting.collector import AlertCollector
 from streams.alerting.evaluator import Evaluator
 from streams.api import WHOLE, add_api, errors, reply, why_not_ready
+from streams.blocked import watch_loop
 from streams.collectors import ProcessorCollector, WorkerCollector
 from streams.exposition import KpiCollector, registry
 from streams.follower import Follower, Whole
@@ -31,6 +32,8 @@ from streams.probes import REGISTRY, add_probes
 from streams.servers import Worker
 from streams.settings import Settings
 from streams.site import PortTakenError, Site, serve, tls_of
+from streams.stuck import Watch
+from streams.unread import Unread
 from streams.written import Registry
 
 log = logging.getLogger(__name__)
@@ -69,10 +72,12 @@ async def index(request: web.Request) -> web.Response:
     return web.Response(text=_INDEX.format(shop=request.app[WHOLE].settings.shop_name))
 
 
-def exporter_app(whole: Whole, *more: Collector, demo: bool = False) -> web.Application:
+def exporter_app(
+    whole: Whole, *more: Collector, watch: Watch | None = None, demo: bool = False
+) -> web.Application:
     """The web application over what is visible; `more` goes to its /metrics too.
 
-    Of a demo the page says that nothing is kept.
+    What the watch says is what /healthz says.  Of a demo the page says that nothing is kept.
     """
     app = web.Application(middlewares=[errors])
     app[WHOLE] = whole
@@ -87,7 +92,8 @@ def exporter_app(whole: Whole, *more: Collector, demo: bool = False) -> web.Appl
         tokens=told.tokens,
         metrics_tokens=() if told.metrics_port else told.metrics_tokens,
     )
-    add_probes(app, shown, metrics=not told.metrics_port)
+    trouble = (lambda: watch.trouble) if watch else None
+    add_probes(app, shown, trouble, metrics=not told.metrics_port)
     app.router.add_get("/readyz", readyz)
     add_page(app, Snapshots(whole, demo=demo), index)
     add_api(app)
@@ -123,16 +129,20 @@ async def run_exporter(settings: Settings, told: Callable[[Site], None]) -> None
     whole = Whole(settings)
     evaluator = Evaluator(settings, whole) if settings.alerting.evaluate else None
     more = [AlertCollector(settings, evaluator)] if evaluator else []
-    web_app = exporter_app(whole, *more)
+    follower = Follower(settings, whole)
+    watch = _watch(settings, follower)
+    web_app = exporter_app(whole, *more, watch=watch)
     site, *others = await _listen(settings, web_app)
-    following = asyncio.ensure_future(Follower(settings, whole).run())
-    tasks = [following, *([asyncio.ensure_future(evaluator.run())] if evaluator else [])]
+    work = [follower.run(), *([watch.run()] if watch else [])]  # which end only by an error
+    needed = {asyncio.ensure_future(each) for each in work}
+    tasks = [*needed, *([asyncio.ensure_future(evaluator.run())] if evaluator else [])]
     waiting = asyncio.ensure_future(stop.wait())
     told(site)
     try:
-        await asyncio.wait({following, waiting}, return_when=asyncio.FIRST_COMPLETED)
-        if following.done():
-            following.result()
+        await asyncio.wait({*needed, waiting}, return_when=asyncio.FIRST_COMPLETED)
+        for task in needed:
+            if task.done():
+                task.result()
     finally:
         waiting.cancel()
         for task in tasks:
@@ -141,6 +151,16 @@ async def run_exporter(settings: Settings, told: Callable[[Site], None]) -> None
         for each in (site, *others):
             await each.close()
     log.info("stopped")
+
+
+def _watch(settings: Settings, follower: Follower) -> Watch | None:
+    """What notices that the loop doesn't turn, or nothing is read; None where nobody wants it."""
+    patience_s = settings.exporter.stuck_after_ms / 1_000
+    if not patience_s:
+        return None
+    loop = asyncio.get_running_loop()
+    watch_loop(loop, patience_s, "nothing is read or answered", "a fresh one reads all anew")
+    return Watch(follower.things, Unread(settings, settings.kafka_options), patience_s)
 
 
 async def _listen(settings: Settings, web_app: web.Application) -> list[Site]:

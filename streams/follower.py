@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -22,6 +22,7 @@ from kpi_windows.view import View
 from streams.changelog import follow, reader
 from streams.reach import hidden, refusal
 from streams.settings import Settings
+from streams.stuck import Thing
 from streams.topics import Names, RefusedError, no_answer, partitions_of
 
 log = logging.getLogger(__name__)
@@ -155,6 +156,14 @@ class Follower:
         self._settings = settings
         self._whole = whole
         self._topic = Names.of(settings).panes
+        self._positions: dict[TopicPartition, int] = {}
+
+    def things(self) -> Iterator[Thing]:
+        """What ought to move: partitions of which there is more to read."""
+        patience_s = self._settings.exporter.stuck_after_ms / 1_000
+        for tp, position in self._positions.items():
+            words = f"{tp.topic}-{tp.partition} has unread records"
+            yield Thing(words, position, patience_s, tp, position, tp.partition)
 
     async def run(self) -> None:
         """Until cancelled; a broker that is gone is waited for, values stay as they were.
@@ -179,12 +188,14 @@ class Follower:
 
     async def _follow(self) -> None:
         settings, whole = self._settings, self._whole
+        self._positions.clear()
         empty = await self._empty()
         whole.begin()
         for partition in empty:
             whole.catch_up(partition)
         servers, options = settings.bootstrap_servers, settings.kafka_options
-        async for cut in follow(servers, options, self._topic, range(whole.partitions)):
+        partitions = range(whole.partitions)
+        async for cut in follow(servers, options, self._topic, partitions, self._positions):
             if cut is None:
                 for partition in whole.seen:
                     whole.catch_up(partition)

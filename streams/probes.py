@@ -22,7 +22,7 @@ def _none() -> str:
 def add_probes(
     app: web.Application,
     registry: Registry,
-    trouble: Callable[[], str] = _none,
+    trouble: Callable[[], str] | None = None,
     *,
     metrics: bool = True,
 ) -> None:
@@ -31,7 +31,7 @@ def add_probes(
     Without `metrics` these are asked for elsewhere.
     """
     app[REGISTRY] = registry
-    app[_TROUBLE] = trouble
+    app[_TROUBLE] = trouble or _none
     if metrics:
         app.router.add_get("/metrics", _metrics)
     app.router.add_get("/healthz", _healthz)

@@ -73,6 +73,9 @@ class Exporter:
     """Values of a label on `/metrics`, by size; the rest is summed under `__other__`."""
     max_series: int = setting(50_000, kinds.whole(100, 10_000_000))
     """Series on `/metrics`; breakdowns that don't fit are left out, and named."""
+    stuck_after_ms: int = setting(60_000, kinds.DURATION)
+    """An exporter that for so long reads nothing of what Kafka has for it, or answers nobody, ends
+    with exit code 1: let it be started anew; `0s`: never."""
 
 
 @dataclass(frozen=True)

@@ -61,7 +61,12 @@ def run_worker(
         loop = asyncio.new_event_loop()
         asyncio.set_event_loop(loop)
         if settings.stuck_after_s:
-            watch_loop(loop, settings.stuck_after_s, _blocked(settings.stuck_after_s))
+            watch_loop(
+                loop,
+                settings.stuck_after_s,
+                "nothing is read, committed or answered",
+                "a fresh one goes on from the last commit",
+            )
         code = loop.run_until_complete(
             _run(settings, shard_factory, on_commit, create_topics, started, span)
         )
@@ -120,22 +125,6 @@ async def _run(
         log.error("%s", error)
         return EXIT_REFUSED
     return EXIT_FAILED
-
-
-def _blocked(patience_s: float) -> Callable[[str], None]:
-    """What ends this process from another thread when its loop doesn't turn any more."""
-
-    def end(stack: str) -> None:
-        log.error(
-            "stuck: the event loop has not turned for %g s, so nothing is read, committed or "
-            "answered: this process ends, and a fresh one goes on from the last commit. It is at\n%s",
-            patience_s,
-            stack,
-        )
-        logging.shutdown()
-        os._exit(EXIT_FAILED)
-
-    return end
 
 
 async def _stop(app: ShopApp) -> int:

@@ -29,6 +29,7 @@ def command(settings: Settings) -> None:
     from streams.address import url_of
     from streams.exporter import run_exporter
     from streams.site import Site
+    from streams.stuck import StuckError
     from streams.topics import RefusedError
     from streams.worker import EXIT_REFUSED
 
@@ -48,3 +49,5 @@ def command(settings: Settings) -> None:
         refused = Failure(str(error))
         refused.exit_code = EXIT_REFUSED
         raise refused from error
+    except StuckError as error:
+        raise Failure(f"{error}: started anew, it reads all again") from error

@@ -119,6 +119,7 @@ def test_durations_are_read_in_words(tmp_path: Path) -> None:
         ("[kafka]\nsession_timeout = '3s'", "heartbeat: expected at most a third"),
         ("[kafka]\nsecurity_protocol = 'SASL_SSL'", "sasl_username: expected one"),
         ("[worker]\nstuck_after = '20s'", "[worker] stuck_after: expected at least 30s, twice"),
+        ("[exporter]\nstuck_after = '5s'", "[exporter] stuck_after: expected at least 10s, or 0s"),
         ("[log]\nlevel = 'loud'", 'expected one of "debug", "info"'),
         ("[exporter]\nwindows = ['2h']", "[exporter] windows: no such one: 2h"),
         ("[shop.targets.high]\nfirst = '1h'", "[shop] targets: high: unknown key 'first'"),
