@@ -7,17 +7,20 @@ import json
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from confluent_kafka import Producer
+
+from kpi_windows.definitions import MINUTE_MS
 from streams.simulator import Message
 from tests.bench import clickstream, fresh, report, worker
 from tests.bench.processes import REPOSITORY, Kpi, Progress, cpu_s, measured, memory_mb, until
-from tests.bench.sizes import CLICKS, OTHERS, PARTITIONS, UNHURRIED, Sizes
+from tests.bench.sizes import CLICKS, OTHERS, PARTITIONS, START_MS, UNHURRIED, Sizes
 from tests.kafka.broker import KafkaBroker, why_not
 
 _SIZES = Sizes(visitors=50_000, events=600_000, events_per_second=160.0)
@@ -26,6 +29,7 @@ _QUICK = replace(
     fresh_warm_up_seconds=5,
 )  # fmt: skip
 _SHARES = (0.1, 0.5, 0.9)
+_REST_S = 10.0
 _ACTIVE = 10_000
 """Of the known visitors so many have a visit at hand."""
 
@@ -34,23 +38,43 @@ def say(words: str) -> None:
     print(f"[{time.strftime('%H:%M:%S')}] {words}", file=sys.stderr, flush=True)
 
 
-def pour(bootstrap: str, messages: Sequence[Message], partitions: int) -> None:
-    """The clickstream, and clocks in all other inputs, so that time follows the clicks."""
+def pour(bootstrap: str, messages: Iterable[Message], end_ms: int, partitions: int) -> None:
+    """Clicks, and clocks in all other inputs, so that time follows the clicks."""
     to = clickstream.producer(bootstrap)
-    end_ms = messages[-1].arrival_ms
-    clock = json.dumps({"type": "clock", "timestamp": end_ms}).encode()
-    for topic in OTHERS:
-        for partition in range(partitions):
-            to.produce(topic, clock, partition=partition, timestamp=end_ms)
+    clocks(to, OTHERS, end_ms, partitions)
     for message in messages:
         clickstream.produce(to, CLICKS, message.key, message.value, message.arrival_ms)
     assert to.flush(60) == 0
 
 
+def clocks(to: Producer, topics: Iterable[str], at_ms: int, partitions: int) -> None:
+    """In each partition of these it is that late."""
+    clock = json.dumps({"type": "clock", "timestamp": at_ms}).encode()
+    for topic in topics:
+        for partition in range(partitions):
+            to.produce(topic, clock, partition=partition, timestamp=at_ms)
+
+
+def once(visitors: int) -> Iterator[Message]:
+    """A page view of each of so many visitors, within ten minutes."""
+    for number in range(visitors):
+        at_ms = START_MS + number * 10 * MINUTE_MS // visitors
+        visitor = f"visitor-{number}"
+        event = {"type": "page_viewed", "timestamp": at_ms, "visitor_id": visitor, "page": "/"}
+        yield Message(CLICKS, visitor.encode(), json.dumps(event).encode(), at_ms, at_ms)
+
+
 def work(
-    broker: KafkaBroker, folder: Path, messages: Sequence[Message], partitions: int, workers: int
+    broker: KafkaBroker,
+    folder: Path,
+    messages: Sequence[Message] | int,
+    partitions: int,
+    workers: int,
 ) -> dict[str, float]:
-    """All of it through so many workers, which hold their partitions before the first event."""
+    """All of it through so many workers, which hold their partitions before the first event.
+
+    A number is that of visitors who come `once`, and whose visits have ended.
+    """
     app_id = f"scale-{partitions}-{workers}"
     broker.create_topics([CLICKS, *OTHERS], partitions=partitions)
     settings = worker.settings_of(broker.bootstrap, app_id, partitions)
@@ -64,7 +88,19 @@ def work(
             until("it begins", lambda each=kpi: each.said(worker.RESTORED), 90)
         processes = [each for kpi in kpis for each in kpi.processes()]
         began, began_cpu = time.perf_counter(), cpu_s(processes)
-        pour(broker.bootstrap, messages, partitions)
+        time.sleep(_REST_S)
+        rest_cores = (cpu_s(processes) - began_cpu) / (time.perf_counter() - began)
+        rest_mb = memory_mb(kpis[0].processes()[-1])[0]
+        began, began_cpu = time.perf_counter(), cpu_s(processes)
+        if isinstance(messages, int):
+            events = messages
+            pour(broker.bootstrap, once(events), START_MS + 10 * MINUTE_MS, partitions)
+            to = clickstream.producer(broker.bootstrap)
+            clocks(to, (CLICKS, *OTHERS), START_MS + 120 * MINUTE_MS, partitions)
+            assert to.flush(60) == 0
+        else:
+            events = len(messages)
+            pour(broker.bootstrap, messages, messages[-1].arrival_ms, partitions)
         ends = clickstream.ends(broker.bootstrap, CLICKS, partitions)
         progress = Progress(broker.bootstrap, app_id, CLICKS)
         until("all is committed", lambda: progress.has(ends), 900)
@@ -75,16 +111,21 @@ def work(
     return {
         "partitions": partitions,
         "workers": workers,
-        "events_per_second": len(messages) / wall_s,
-        "events_per_cpu_second": len(messages) / used_s,
+        "rest_cores": rest_cores,
+        "rest_mb_each": rest_mb,
+        "events_per_second": events / wall_s,
+        "events_per_cpu_second": events / used_s,
         "rss_mb_each": max(peaks),
+        "visitors": found["visitors"],
         "records": found["records"],
         "restore_s": found["wall_s"],
     }
 
 
-def speeds(sizes: Sizes, counts: Sequence[int], folder: Path) -> list[dict[str, float]]:
-    """Over one and two workers, then over partitions with one."""
+def speeds(
+    sizes: Sizes, counts: Sequence[int], visitors: Sequence[int], folder: Path
+) -> list[dict[str, float]]:
+    """Over one and two workers, then over partitions with one, then over visitors who come once."""
     rate = sizes.events_per_second
     messages = list(islice(clickstream.clicks(sizes, rate), sizes.events))
     told = []
@@ -92,6 +133,11 @@ def speeds(sizes: Sizes, counts: Sequence[int], folder: Path) -> list[dict[str, 
         say(f"{partitions} partitions, {workers} worker(s)")
         with KafkaBroker(extra_properties=UNHURRIED) as broker:
             told.append(work(broker, folder, messages, partitions, workers))
+    for number in visitors:
+        say(f"{number:,} visitors, once each")
+        with KafkaBroker(extra_properties=UNHURRIED) as broker:
+            (folder / str(number)).mkdir()
+            told.append(work(broker, folder / str(number), number, counts[0], 1))
     return told
 
 
@@ -111,12 +157,16 @@ def delays(sizes: Sizes, most: float, folder: Path) -> list[dict[str, Any]]:
 def table(result: dict[str, Any]) -> str:
     """The run on one screen."""
     lines = [
-        f"{'partitions':>10}{'workers':>9}{'events/s':>12}{'per CPU s':>12}{'RSS MB':>10}{'restore s':>11}{'records':>10}"
+        (
+            f"{'partitions':>10}{'workers':>9}{'at rest: cores':>16}{'RSS MB':>8}{'events/s':>12}"
+            f"{'per CPU s':>12}{'RSS MB':>10}{'visitors':>11}{'records':>11}{'restore s':>11}"
+        )
     ]
     lines += [
-        f"{each['partitions']:>10}{each['workers']:>9}{each['events_per_second']:>12,.0f}"
+        f"{each['partitions']:>10}{each['workers']:>9}{each['rest_cores']:>16.3f}"
+        f"{each['rest_mb_each']:>8,.0f}{each['events_per_second']:>12,.0f}"
         f"{each['events_per_cpu_second']:>12,.0f}{each['rss_mb_each']:>10,.0f}"
-        f"{each['restore_s']:>11.1f}{each['records']:>10,}"
+        f"{each['visitors']:>11,}{each['records']:>11,}{each['restore_s']:>11.1f}"
         for each in result["speeds"]
     ]
     lines += ["", f"{'known visitors':>14}{'bytes each':>12}{'RSS MB':>9}{'load, CPU s':>13}"]
@@ -153,7 +203,7 @@ def main() -> None:
             measured("tests.bench.known", visitors, PARTITIONS, min(visitors, _ACTIVE))
             for visitors in known
         ]
-        result["speeds"] = speeds(sizes, counts, Path(folder))
+        result["speeds"] = speeds(sizes, counts, known, Path(folder))
         most = result["speeds"][0]["events_per_second"]
         result["delays"] = delays(sizes, most, Path(folder))
     report.write(told.json, result)
