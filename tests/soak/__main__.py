@@ -14,8 +14,9 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +39,10 @@ _KEPT = {"shop_minute_panes": "1h", "shop_lateness": "default=2m", "shop_visit_g
 else it would rightly grow all the time."""
 _LIVE = 0.5
 """Of what a worker takes from a backlog, where several events of a visitor come at once."""
-_INPUT = {"retention.bytes": str(256 << 20), "segment.bytes": str(32 << 20)}
+_AT_ONCE = 0.75
+"""Of the minutes to fill; the others pass while these are taken in."""
+_FOR_EVER_S = 1_000_000
+_INPUT = {"retention.bytes": str(512 << 20), "segment.bytes": str(32 << 20)}
 
 
 def say(words: str) -> None:
@@ -69,8 +73,9 @@ def ended(process: subprocess.Popen[str]) -> Iterator[subprocess.Popen[str]]:
             process.kill()
 
 
-def _clicks(bootstrap: str, rate: int, seconds: int, file: Path) -> subprocess.Popen[str]:
-    told = (bootstrap, rate, seconds, rate * 40, file, _ROUND_S)
+def _clicks(bootstrap: str, rate: int, before_s: int, file: Path) -> subprocess.Popen[str]:
+    """From so long before now on, until they are ended."""
+    told = (bootstrap, rate, _FOR_EVER_S, rate * 40, file, _ROUND_S, before_s)
     command = [sys.executable, "-m", "tests.bench.pace", *map(str, told)]
     return subprocess.Popen(command, cwd=REPOSITORY, stdout=subprocess.PIPE, text=True)
 
@@ -99,7 +104,7 @@ class Soak:
         rate = told.rate or int(most / 2)
         say(f"the maximum is {most:,.0f} events a second; soaking at {rate:,}")
         found = self._soak(rate)
-        late = [each for each in found["samples"] if each["at_s"] >= told.fill * 60]
+        late = [each for each in found["samples"] if each["at_s"] >= found["full_s"]]
         judged = verdict.judge(late)
         summary = {
             "minutes": told.minutes,
@@ -122,7 +127,8 @@ class Soak:
         }
 
     def _soak(self, rate: int) -> dict[str, Any]:
-        seconds = int((self._told.fill + self._told.minutes) * 60)
+        told = self._told
+        before_s = int(told.fill * 60 * _AT_ONCE)
         with KafkaBroker(extra_properties=UNHURRIED) as broker, ExitStack() as stack:
             broker.create_topics(TOPICS, partitions=PARTITIONS, config=_INPUT)
             settings = {**worker.settings_of(broker.bootstrap, "soak"), **_KEPT}
@@ -133,37 +139,51 @@ class Soak:
             until("the worker begins", lambda: works.said(worker.RESTORED), 60)
             urls = [each.url() + "/metrics" for each in (works, serves)]
             say(f"making {_ROUND_S} s of clicks")
-            clicks = _clicks(broker.bootstrap, rate, seconds, self._folder / "clicks")
+            clicks = _clicks(broker.bootstrap, rate, before_s, self._folder / "clicks")
             stack.enter_context(ended(clicks))
             assert clicks.stdout is not None
             assert clicks.stdout.readline().strip() == "sending"
-            shop = _shop(broker.bootstrap, self._folder, self._told.visits)
+            shop = _shop(broker.bootstrap, self._folder, told.visits)
             stack.enter_context(ended(shop))
             processes = _processes(works, serves, broker)
             sampler = Sampler(processes, urls[0], urls[1], broker.folder)
-            self._sample(sampler, seconds, works, serves)
-            told = json.loads(clicks.stdout.read().strip().splitlines()[-1])
+            say(f"the hour before: {before_s / 60:.0f} minutes as fast as they are taken")
+            full_s = self._sample(
+                lambda last: last["lag"] < 5 * rate and last["at_s"] + before_s >= told.fill * 60,
+                *(sampler, works, serves),
+            )
+            say(f"full, and live; {told.minutes:g} minutes from now on are judged")
+            self._sample(
+                lambda last: last["at_s"] >= full_s + told.minutes * 60, sampler, works, serves
+            )
+            clicks.terminate()
+            sent_by = json.loads(clicks.stdout.read().strip().splitlines()[-1])
             shop.terminate()
             shop.wait(30)
             say("all is sent; waiting until all is counted")
             sent = sum(clickstream.ends(broker.bootstrap, CLICKS).values())
-            until("all is counted", lambda: _counted(urls[1]) == sent, 60 + seconds, 1.0)
+            until("all is counted", lambda: _counted(urls[1]) == sent, 600, 1.0)
         return {
             "sent": sent,
-            "clicks": told,
+            "clicks": sent_by,
+            "full_s": full_s,
             "samples": sampler.samples,
             "processes": list(processes),
         }
 
-    def _sample(self, sampler: Sampler, seconds: int, *runs: Kpi) -> None:
+    def _sample(self, is_done: Callable[[Sample], bool], sampler: Sampler, *runs: Kpi) -> float:
+        """Until the last sample says so; returns when that was."""
         began = time.monotonic()
-        for number in range(1, int(seconds / _EACH_S) + 1):
+        for number in count(1):
             time.sleep(max(0.0, began + number * _EACH_S - time.monotonic()))
             for each in runs:
                 each.runs()
             sample = sampler.take()
             if number % 6 == 0:
                 say(_line(sample))
+            if is_done(sample):
+                break
+        return sampler.samples[-1]["at_s"]
 
 
 def _line(sample: Sample) -> str:
@@ -207,7 +227,12 @@ def arguments() -> argparse.Namespace:
         prog="make soak", description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
     parser.add_argument("--minutes", type=float, default=30.0, help="how long [30]")
-    parser.add_argument("--fill", type=float, default=62.0, help="minutes before these [62]")
+    parser.add_argument(
+        "--fill",
+        type=float,
+        default=62.0,
+        help="minutes before these, most of which are taken in as fast as it goes [62]",
+    )
     parser.add_argument("--maximum", type=float, help="events/s live, instead of measuring it")
     parser.add_argument("--maximum-events", type=int, default=1_200_000, help="for measuring it")
     parser.add_argument("--rate", type=int, help="events a second, instead of half the maximum")
