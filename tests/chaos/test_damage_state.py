@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import struct
 from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
@@ -183,10 +184,11 @@ def test_a_byte_that_changed_on_the_disk_is_found_by_its_checksum(
     for kept in (one, other):
         asyncio.run(kept.write())
     asyncio.run(other.produce(orders, [(b"o", b"an order that nobody has read yet")]))
-    offset, _, value = one.newest(state)
+    offset, *_ = one.newest(state)
+    unread, *_ = other.newest(orders)
     own_kafka.stop()
-    _change_a_byte(own_kafka, state, value)
-    _change_a_byte(own_kafka, orders, b"nobody")
+    _change_a_byte(own_kafka, state, offset)
+    _change_a_byte(own_kafka, orders, unread)
     own_kafka.start()
     found = re.search(rf"{state}-0 is damaged at offset (\d+)", refused(one))
     assert found and int(found[1]) <= offset  # of the batch
@@ -197,11 +199,19 @@ def test_a_byte_that_changed_on_the_disk_is_found_by_its_checksum(
         assert f"{orders}-0 is damaged at offset" in worker.said()
 
 
-def _change_a_byte(broker: KafkaBroker, topic: str, of: bytes) -> None:
-    """In the newest copy of these bytes in the log of a broker that is down."""
+def _change_a_byte(broker: KafkaBroker, topic: str, offset: int) -> None:
+    """In the middle of the batch that holds a record, in the log of a broker that is down."""
     (log,) = broker.folder.glob(f"data/{topic}-0/*.log")
     raw = bytearray(log.read_bytes())
-    raw[raw.rindex(of) + len(of) // 2] ^= 1
+    begin = 0
+    while True:
+        first, length = struct.unpack_from(">qi", raw, begin)
+        (last_delta,) = struct.unpack_from(">i", raw, begin + 23)
+        end = begin + 12 + length
+        if offset <= first + last_delta:
+            break
+        begin = end
+    raw[(begin + 61 + end) // 2] ^= 1  # the first 61 bytes tell of the batch itself
     log.write_bytes(raw)
 
 
