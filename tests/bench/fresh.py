@@ -25,7 +25,7 @@ from tests.bench.sizes import CLICKS, PARTITIONS, Sizes
 from tests.bench.worker import RESTORED, settings_of
 
 _SEND_EACH_S = 0.2
-_LOOK_EACH_S = 0.5
+_LOOK_EACH_S = 0.2
 _SCRAPE_EACH_S = 5.0
 _GIVE_UP_S = 60.0
 
