@@ -44,11 +44,12 @@ def _watch(loop: asyncio.AbstractEventLoop, at: int, patience_s: float, so: str,
         turned = threading.Event()
         try:
             loop.call_soon_threadsafe(turned.set)
-        except RuntimeError:
-            return  # it is closed
+        except RuntimeError:  # it is closed
+            faulthandler.cancel_dump_traceback_later()
+            return
         for _ in range(_LOOKS):
             faulthandler.dump_traceback_later(2 * patience_s, exit=True)
-            if turned.wait(each_s):
+            if turned.wait(each_s) or loop.is_closed():
                 break
         else:
             log.error(
