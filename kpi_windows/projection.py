@@ -168,7 +168,7 @@ class Projection:
         return self._first_ms(Pane.DAY)
 
     def _first_ms(self, level: Pane) -> int | None:
-        facts = set(self._asked.formula.sources)
+        facts = self._asked.formula.sources
         first = [self._view.panes.first_ms(fact, level) for fact in facts]
         told = [at_ms for at_ms in first if at_ms is not None]
         return max(min(told), self._view.since_ms(self._asked.formula)) if told else None

@@ -46,13 +46,18 @@ def fill(broker: KafkaBroker, sizes: Sizes) -> int:
     """
     broker.create_topics([CLICKS, PLAIN, *OTHERS], partitions=PARTITIONS)
     end_ms = _send(broker.bootstrap, sizes)
-    clock = json.dumps({"type": "clock", "timestamp": end_ms}).encode()
     to = producer(broker.bootstrap)
-    for topic in OTHERS:
-        for partition in range(PARTITIONS):
-            to.produce(topic, clock, partition=partition, timestamp=end_ms)
+    clocks(to, OTHERS, end_ms, PARTITIONS)
     assert to.flush(60) == 0
     return end_ms
+
+
+def clocks(to: Producer, topics: Iterable[str], at_ms: int, partitions: int) -> None:
+    """In each partition of these it is that late."""
+    clock = json.dumps({"type": "clock", "timestamp": at_ms}).encode()
+    for topic in topics:
+        for partition in range(partitions):
+            to.produce(topic, clock, partition=partition, timestamp=at_ms)
 
 
 def _send(bootstrap: str, sizes: Sizes) -> int:

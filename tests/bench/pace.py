@@ -23,7 +23,7 @@ _TICK_S = 0.01
 _FIELD = b'"timestamp":'
 _ID = b'"event_id":"'
 _DIGITS = 13
-_SOONER = 4
+SOONER = 4
 """As fast as this is what is in the past sent: so much a worker takes from a backlog at half of what it
 takes live."""
 
@@ -55,7 +55,7 @@ def lines(file: Path, again_ms: int) -> Iterator[tuple[int, bytes, bytes, int, b
 def send(bootstrap: str, file: Path, seconds: int, again_s: int, before_s: int) -> dict[str, float]:
     """In step with the clock; `behind_s` is by how much it ever fell behind.
 
-    It begins so long `before` now, and is `_SOONER` times as fast until it has come to now.
+    It begins so long `before` now, and is `SOONER` times as fast until it has come to now.
     """
     stopped: list[int] = []
     signal.signal(signal.SIGTERM, lambda number, _frame: stopped.append(number))
@@ -65,7 +65,7 @@ def send(bootstrap: str, file: Path, seconds: int, again_s: int, before_s: int) 
     events = 0
     behind_ms = 0.0
     for due_ms, key, front, happened_ms, rest in lines(file, again_s * 1_000):
-        due_at_ms = max(began_ms + due_ms, called_ms + due_ms / _SOONER)
+        due_at_ms = max(began_ms + due_ms, called_ms + due_ms / SOONER)
         while (ahead_ms := due_at_ms - time.time_ns() / 1e6) > 0 and not stopped:
             time.sleep(max(_TICK_S, ahead_ms / 1e3))
         if stopped or due_ms >= seconds * 1_000:

@@ -14,8 +14,6 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from confluent_kafka import Producer
-
 from kpi_windows.definitions import MINUTE_MS
 from streams.simulator import Message
 from tests.bench import clickstream, fresh, report, worker
@@ -41,18 +39,10 @@ def say(words: str) -> None:
 def pour(bootstrap: str, messages: Iterable[Message], end_ms: int, partitions: int) -> None:
     """Clicks, and clocks in all other inputs, so that time follows the clicks."""
     to = clickstream.producer(bootstrap)
-    clocks(to, OTHERS, end_ms, partitions)
+    clickstream.clocks(to, OTHERS, end_ms, partitions)
     for message in messages:
         clickstream.produce(to, CLICKS, message.key, message.value, message.arrival_ms)
     assert to.flush(60) == 0
-
-
-def clocks(to: Producer, topics: Iterable[str], at_ms: int, partitions: int) -> None:
-    """In each partition of these it is that late."""
-    clock = json.dumps({"type": "clock", "timestamp": at_ms}).encode()
-    for topic in topics:
-        for partition in range(partitions):
-            to.produce(topic, clock, partition=partition, timestamp=at_ms)
 
 
 def once(visitors: int) -> Iterator[Message]:
@@ -96,7 +86,7 @@ def work(
             events = messages
             pour(broker.bootstrap, once(events), START_MS + 10 * MINUTE_MS, partitions)
             to = clickstream.producer(broker.bootstrap)
-            clocks(to, (CLICKS, *OTHERS), START_MS + 120 * MINUTE_MS, partitions)
+            clickstream.clocks(to, (CLICKS, *OTHERS), START_MS + 120 * MINUTE_MS, partitions)
             assert to.flush(60) == 0
         else:
             events = len(messages)

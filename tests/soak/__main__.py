@@ -24,6 +24,7 @@ import psutil
 
 from kpi_windows.events import TOPICS
 from tests.bench import clickstream, report, worker
+from tests.bench.pace import SOONER
 from tests.bench.processes import KPI, REPOSITORY, Kpi, get, until
 from tests.bench.sizes import CLICKS, PARTITIONS, UNHURRIED, Sizes
 from tests.kafka.broker import KafkaBroker, why_not
@@ -39,8 +40,6 @@ _KEPT = {"shop_minute_panes": "1h", "shop_lateness": "default=2m", "shop_visit_g
 else it would rightly grow all the time."""
 _LIVE = 0.5
 """Of what a worker takes from a backlog, where several events of a visitor come at once."""
-_AT_ONCE = 0.75
-"""Of the minutes to fill; the others pass while these are taken in."""
 _FOR_EVER_S = 1_000_000
 _INPUT = {"retention.bytes": str(512 << 20), "segment.bytes": str(32 << 20)}
 
@@ -128,7 +127,7 @@ class Soak:
 
     def _soak(self, rate: int) -> dict[str, Any]:
         told = self._told
-        before_s = int(told.fill * 60 * _AT_ONCE)
+        before_s = int(told.fill * 60 * (1 - 1 / SOONER))  # the others pass meanwhile
         with KafkaBroker(extra_properties=UNHURRIED) as broker, ExitStack() as stack:
             broker.create_topics(TOPICS, partitions=PARTITIONS, config=_INPUT)
             settings = {**worker.settings_of(broker.bootstrap, "soak"), **_KEPT}
