@@ -28,13 +28,12 @@ from streams.goals import GoalCollector
 from streams.guard import guarded
 from streams.page.routes import add_page
 from streams.page.snapshot import Snapshots
-from streams.probes import REGISTRY, add_probes
+from streams.probes import REGISTRY, TROUBLE, add_probes
 from streams.servers import Worker
 from streams.settings import Settings
 from streams.site import PortTakenError, Site, serve, tls_of
 from streams.stuck import Watch
 from streams.unread import Unread
-from streams.written import Registry
 
 log = logging.getLogger(__name__)
 
@@ -100,13 +99,13 @@ def exporter_app(
     return app
 
 
-def metrics_app(settings: Settings, shown: Registry) -> web.Application:
-    """What listens on a port of its own for Prometheus."""
+def metrics_app(settings: Settings, whole_app: web.Application) -> web.Application:
+    """What listens on a port of its own for Prometheus: what `whole_app` measures, and its health."""
     told = settings.exporter
     app = web.Application(middlewares=[errors])
     host = told.metrics_host or told.host
     guarded(app, host=host, names=told.hosts, metrics_tokens=told.metrics_tokens)
-    add_probes(app, shown)
+    add_probes(app, whole_app[REGISTRY], whole_app[TROUBLE])
     return app
 
 
@@ -133,6 +132,13 @@ async def run_exporter(settings: Settings, told: Callable[[Site], None]) -> None
     watch = _watch(settings, follower)
     web_app = exporter_app(whole, *more, watch=watch)
     site, *others = await _listen(settings, web_app)
+    if watch:
+        watch_loop(
+            asyncio.get_running_loop(),
+            settings.exporter.stuck_after_s,
+            "nothing is read or answered",
+            "a fresh one reads all anew",
+        )
     work = [follower.run(), *([watch.run()] if watch else [])]  # which end only by an error
     needed = {asyncio.ensure_future(each) for each in work}
     tasks = [*needed, *([asyncio.ensure_future(evaluator.run())] if evaluator else [])]
@@ -154,12 +160,10 @@ async def run_exporter(settings: Settings, told: Callable[[Site], None]) -> None
 
 
 def _watch(settings: Settings, follower: Follower) -> Watch | None:
-    """What notices that the loop doesn't turn, or nothing is read; None where nobody wants it."""
-    patience_s = settings.exporter.stuck_after_ms / 1_000
+    """What notices that nothing is read; None where nobody wants it."""
+    patience_s = settings.exporter.stuck_after_s
     if not patience_s:
         return None
-    loop = asyncio.get_running_loop()
-    watch_loop(loop, patience_s, "nothing is read or answered", "a fresh one reads all anew")
     return Watch(follower.things, Unread(settings, settings.kafka_options), patience_s)
 
 
@@ -172,7 +176,7 @@ async def _listen(settings: Settings, web_app: web.Application) -> list[Site]:
     tls = tls_of("exporter", told.certfile, told.keyfile)
     sites = [await serve(web_app, told.host, told.port, tls=tls)]
     if told.metrics_port:
-        metrics = metrics_app(settings, web_app[REGISTRY])
+        metrics = metrics_app(settings, web_app)
         try:
             sites.append(
                 await serve(metrics, told.metrics_host or told.host, told.metrics_port, tls=tls)

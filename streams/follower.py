@@ -160,7 +160,7 @@ class Follower:
 
     def things(self) -> Iterator[Thing]:
         """What ought to move: partitions of which there is more to read."""
-        patience_s = self._settings.exporter.stuck_after_ms / 1_000
+        patience_s = self._settings.exporter.stuck_after_s
         for tp, position in self._positions.items():
             words = f"{tp.topic}-{tp.partition} has unread records"
             yield Thing(words, position, patience_s, tp, position, tp.partition)

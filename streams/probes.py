@@ -12,7 +12,7 @@ from aiohttp import web
 from streams.written import Registry, scrape
 
 REGISTRY: web.AppKey[Registry] = web.AppKey("registry", Registry)
-_TROUBLE: web.AppKey[Callable[[], str]] = web.AppKey("trouble")
+TROUBLE: web.AppKey[Callable[[], str]] = web.AppKey("trouble")
 
 
 def _none() -> str:
@@ -31,7 +31,7 @@ def add_probes(
     Without `metrics` these are asked for elsewhere.
     """
     app[REGISTRY] = registry
-    app[_TROUBLE] = trouble or _none
+    app[TROUBLE] = trouble or _none
     if metrics:
         app.router.add_get("/metrics", _metrics)
     app.router.add_get("/healthz", _healthz)
@@ -48,5 +48,5 @@ async def _metrics(request: web.Request) -> web.Response:
 
 async def _healthz(request: web.Request) -> web.Response:
     """Alive: 200, or 503 and why it isn't."""
-    trouble = request.app[_TROUBLE]()
+    trouble = request.app[TROUBLE]()
     return web.Response(text=f"{trouble or 'ok'}\n", status=503 if trouble else 200)

@@ -77,6 +77,10 @@ class Exporter:
     """An exporter that for so long reads nothing of what Kafka has for it, or answers nobody, ends
     with exit code 1: let it be started anew; `0s`: never."""
 
+    @property
+    def stuck_after_s(self) -> float:
+        return self.stuck_after_ms / 1_000
+
 
 @dataclass(frozen=True)
 class Intake:

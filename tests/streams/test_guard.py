@@ -40,14 +40,14 @@ CLOSED = ("/", "/metrics", "/api/v1/status", "/api/v1/page", "/page/page.js", "/
 
 
 @contextmanager
-def listening(settings: Settings) -> Iterator[tuple[str, ...]]:
+def listening(settings: Settings, watch: Any = None) -> Iterator[tuple[str, ...]]:
     """An exporter's sites in a loop of their own; their URLs."""
     loop = asyncio.new_event_loop()
     thread = Thread(target=loop.run_forever, daemon=True)
     thread.start()
 
     async def listen() -> list[Any]:
-        return await _listen(settings, exporter_app(Whole(settings)))
+        return await _listen(settings, exporter_app(Whole(settings), watch=watch))
 
     sites = asyncio.run_coroutine_threadsafe(listen(), loop).result(30)
     try:
@@ -124,6 +124,18 @@ def test_metrics_have_a_port_of_their_own_and_are_nowhere_else() -> None:
         assert get(metrics + "/metrics")[0] == 401
         for path in ("/", "/api/v1/status"):
             assert get(metrics + path, Authorization=bearer(METRICS))[0] in (401, 404)
+
+
+def test_health_is_the_same_on_both_ports() -> None:
+    (port,) = free_ports(1)
+    watch = SimpleNamespace(trouble="")
+    with listening(exporter(metrics_port=str(port)), watch) as urls:
+        for trouble, status in (("", 200), ("stuck: it stands still", 503)):
+            watch.trouble = trouble
+            for url in urls:
+                told, _, body = get(url + "/healthz")
+                assert told == status, url
+                assert body.decode() == f"{trouble or 'ok'}\n"
 
 
 def test_who_listens_on_this_machine_only_isnt_asked_under_a_strangers_name() -> None:
