@@ -293,7 +293,18 @@ def _intake() -> tuple[Alert, ...]:
 def _limits() -> tuple[Alert, ...]:
     left_out = f'{metrics.LEFT_OUT.name}{{family="kpi_visits_by_source", instance="a"}}'
     slow = f'{metrics.SCRAPE.name}{{instance="a"}}'
+    folded = f'{metrics.FOLDED.name}{{fact="page", instance="a"}}'
     return (
+        _alert(
+            "KpiLabelsFolded", "warning",
+            f"max by (fact) (increase({metrics.FOLDED.name}[15m])) > 0",
+            "{value} additions to {fact} counted under __other__ within a quarter of an hour.",
+            "A label has more values than there is room for; sums over all stay exact. Usually ids got "
+            "into it (a path with a session, a campaign of each click): mend the producer or its "
+            "mapping. If the values are meant, raise `pane_cells` under `[shop]`.",
+            *_pair({folded: "0+10x75"}, {folded: flat(7)}, 150.0, at=20, fact="page"),
+            carried=("fact",),
+        ),
         _alert(
             "KpiBreakdownsLeftOut", "warning", f"count(max by (family) ({metrics.LEFT_OUT.name})) > 0",
             "{value} breakdowns don't fit under the limit of series.",

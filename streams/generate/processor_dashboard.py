@@ -114,6 +114,7 @@ ROWS: dict[str, tuple[Course, ...]] = {
         ),
         Course("Time to evaluate", metrics.SCRAPE, _by("{}", "instance"), "s"),
         Course("Breakdowns left out", metrics.LEFT_OUT, _by("{}", "family"), "short"),
+        Course("Counted under __other__", metrics.FOLDED, _by(f"max by (fact) ({_RATE})", "fact"), "ops"),
         Course("Ready", metrics.READY, _by("{}", "instance"), "short"),
         Course("Time to start", metrics.RESTORE, _by("{}", "instance"), "s"),
         Course("Commits by partition", metrics.COMMITS, _by(f"max by (partition) ({_RATE})", "partition"), "cps"),
