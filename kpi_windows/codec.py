@@ -67,6 +67,8 @@ class Checkpoint(msgspec.Struct, kw_only=True):
     """How many there are: they say where a key lives.  0: an earlier version didn't tell."""
     folded: dict[str, int] = {}
     """By fact: how often a pane had no room for a new value of a label, ever; see `room`."""
+    let_go: dict[str, int] = {}
+    """By kind of journey: how many had no room and were let go, ever; see `table`."""
     kept: dict[str, int] = {}
     """How many journeys of each kind, and cells, the changelogs hold; empty: it wasn't told."""
 

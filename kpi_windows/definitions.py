@@ -118,6 +118,9 @@ class Definitions:
     pane_cells: int = 100_000
     """Combinations of a fact's labels kept in each minute, hour and day of a partition; new values
     beyond it are counted under `__other__`."""
+    most_journeys: int = 1_000_000
+    """Visitors, orders, tickets and so on, of each kind and partition, that are kept; beyond it
+    those that were untouched for longest are let go, as if their time were over."""
     pair_products: int = 100
     """Orders of more products give support, not pairs."""
     minute_panes_ms: int = 3 * DAY_MS

@@ -63,12 +63,12 @@ class Shard:
         self._panes = Panes(definitions, grid)
         self._arrivals = Arrivals(self._deltas, grid)
         self._watermark = Watermark(topics, definitions.idle_ms)
-        lateness_ms = definitions.longest_lateness_ms
+        lateness_ms, most = definitions.longest_lateness_ms, definitions.most_journeys
         rules = routes.rules_of(definitions, self._deltas, grid)
         self._orders = rules[routes.ORDERS]
         of_visitors = {routes.VISITORS: (definitions.visit_gap_ms, visitor.begin)}
         self._tables: dict[str, Table[Any]] = {
-            name: Table(name.encode(), each, lateness_ms, *of_visitors.get(name, ()))
+            name: Table(name.encode(), each, lateness_ms, most, *of_visitors.get(name, ()))
             for name, each in rules.items()
         }
         self._visitors = self._tables[routes.VISITORS]
@@ -136,6 +136,8 @@ class Shard:
         self._forwarding.passed_ms = dict(checkpoint.passed_ms)
         self._newest_arrival_ms = checkpoint.newest_arrival_ms
         self._panes.room.folded = dict(checkpoint.folded)
+        for name, table in self._tables.items():
+            table.let_go = checkpoint.let_go.get(routes.PLURALS[name], 0)
         for topic, outcomes in checkpoint.counts.items():
             self._counts.setdefault(topic, {}).update(outcomes)
         self._since_ms = since_ms(checkpoint, self._since_ms)
@@ -302,11 +304,8 @@ class Shard:
         self._counts[topic][outcome] += 1
         if outcome != "late":
             self._arrivals.refuse(topic, outcome, record.timestamp_ms, else_ms)
-        self._dead.append(
-            DeadLetter(
-                topic, record.offset, outcome, reason, record.key, record.value, record.timestamp_ms
-            )
-        )
+        content = (record.key, record.value, record.timestamp_ms)
+        self._dead.append(DeadLetter(topic, record.offset, outcome, reason, *content))
 
     # ------------------------------------------------------------------ other partitions
 
@@ -393,6 +392,7 @@ class Shard:
             since_ms=self._since_ms,
             partitions=self._forwarding.partitions,
             folded=dict(self._panes.room.folded),
+            let_go={routes.PLURALS[name]: t.let_go for name, t in self._tables.items() if t.let_go},
             kept=self.sizes(),
         )
         dead, self._dead = self._dead, []

@@ -3,13 +3,17 @@
 An event whose outcome can wait is put aside; at the cut a journal is unpacked, takes all that came
 for it, in order of time, and becomes bytes again, while it is in the processor's cache.  These are
 what the changelog gets and what memory holds: eight bytes of the timer, and the journal.
-It must not know events.
+
+There is room for so many.  Beyond it the journals that were untouched for longest are let go, as if
+their time were over: those to whom nothing accepted can belong any more, and of whom time states
+nothing.  Who has an open cart or ticket stays.  It must not know events.
 """
 
 from __future__ import annotations
 
 import heapq
 from collections.abc import Callable
+from itertools import islice
 from typing import Generic, TypeVar
 
 from kpi_windows.journeys.journal import NEVER, WORTH_TRIMMING, Entry, Journal, Journals, Rules
@@ -18,6 +22,10 @@ S = TypeVar("S")
 
 MANY = 6_144
 """So many journals are touched between two rests at most, so that memory is bounded."""
+
+
+_AT_ONCE = 10_000
+"""So many are let go at a cut at most, so that it doesn't last."""
 
 
 def _nothing(_state: object, _key: str) -> None:
@@ -32,6 +40,7 @@ class Table(Generic[S]):
         letter: bytes,
         rules: Rules[S],
         lateness_ms: int,
+        most: int,
         gap_ms: int = 0,
         begin: Callable[[S, str], None] = _nothing,
     ) -> None:
@@ -39,6 +48,9 @@ class Table(Generic[S]):
         self.rules = rules
         self.journals: Journals[S] = Journals(rules)
         self.packed: dict[str, bytes] = {}
+        """By key, those that were untouched for longest first."""
+        self.let_go = 0
+        """How many had no room, ever."""
         self.repeated: list[tuple[str, Entry]] = []
         """What was put aside and was there already, by key; for the caller to count and clear."""
         self._hot: dict[str, Journal[S]] = {}
@@ -46,6 +58,7 @@ class Table(Generic[S]):
         self._changed: dict[str, bytes | None] = {}
         self._timers: list[tuple[int, str]] = []
         self._lateness_ms = lateness_ms
+        self._most = most
         self._gap_ms = gap_ms
         self._begin = begin
 
@@ -95,8 +108,8 @@ class Table(Generic[S]):
 
     def load(self, key: str, value: bytes | None) -> None:
         """Restores one journal; None drops it.  Raises ValueError for what can't be one."""
+        self.packed.pop(key, None)
         if value is None:
-            self.packed.pop(key, None)
             return
         if self.journals.timer_of(value[8:]) != int.from_bytes(value[:8], "big"):
             raise ValueError("its timer is told in two ways")
@@ -139,6 +152,7 @@ class Table(Generic[S]):
             journal.timer_ms = at_ms
             heapq.heappush(self._timers, (at_ms, key))
         packed = journal.timer_ms.to_bytes(8, "big") + self.journals.pack(journal)
+        self.packed.pop(key, None)
         self.packed[key] = self._changed[key] = packed
 
     def cut(self, watermark_ms: int, horizon_ms: int) -> list[tuple[bytes, bytes | None]]:
@@ -151,6 +165,29 @@ class Table(Generic[S]):
             if self.touched >= MANY:
                 self.rest(watermark_ms, horizon_ms)
         self.rest(watermark_ms, horizon_ms)
+        if len(self.packed) > self._most:
+            self._make_room()
         changes = [(self.letter + key.encode(), packed) for key, packed in self._changed.items()]
         self._changed.clear()
         return changes
+
+    def _make_room(self) -> None:
+        """Lets go of what is too many, as far as it may be; what has to stay is looked at later."""
+        too_many = min(len(self.packed) - self._most, _AT_ONCE)
+        for key in list(islice(self.packed, 2 * too_many + 1)):
+            if self._may_go(self.packed[key]):
+                del self.packed[key]
+                self._changed[key] = None
+                self.let_go += 1
+                too_many -= 1
+                if not too_many:
+                    break
+            else:
+                self.packed[key] = self.packed.pop(key)
+        if len(self._timers) > 2 * len(self.packed) + _AT_ONCE:  # most are of journals let go
+            self.loaded()
+
+    def _may_go(self, packed: bytes) -> bool:
+        journal = self.journals.unpack(packed[8:])
+        rules, state = self.rules, journal.head
+        return journal.is_final and rules.ends_ms(state) < NEVER <= rules.due_ms(state)

@@ -82,7 +82,8 @@ def _outcomes(whole: Whole) -> Iterator[Metric]:
         metrics.UNACCOUNTED,
         (((law.topic,), law.taken_in - sum(law.outcomes.values())) for law in laws),
     )
-    yield family(metrics.FOLDED, (((fact,), n) for fact, n in sorted(_folded(whole).items())))
+    for series, of in ((metrics.FOLDED, "folded"), (metrics.LET_GO, "let_go")):
+        yield family(series, (((what,), n) for what, n in sorted(_summed(whole, of).items())))
     facts: dict[str, int] = {}
     for seen in whole.seen.values():
         for what, count in seen.checkpoint.counts.get(FORWARDED, {}).items():
@@ -93,11 +94,12 @@ def _outcomes(whole: Whole) -> Iterator[Metric]:
     yield family(metrics.IN_FLIGHT, [((), left - come)])
 
 
-def _folded(whole: Whole) -> Counter[str]:
-    folded: Counter[str] = Counter()
+def _summed(whole: Whole, field: str) -> Counter[str]:
+    """Of a field of the checkpoints, over all partitions."""
+    summed: Counter[str] = Counter()
     for seen in whole.seen.values():
-        folded.update(seen.checkpoint.folded)
-    return folded
+        summed.update(getattr(seen.checkpoint, field))
+    return summed
 
 
 def _partitions(whole: Whole) -> Iterator[Metric]:

@@ -42,6 +42,11 @@ FOLDED = Series(
     "Counted under `__other__` because a pane of the fact had no room for another value of a label "
     "(`pane_cells`).",
 )  # fmt: skip
+LET_GO = Series(
+    "kpi_processor_let_go_total", "counter", "journeys", ("what",),
+    "Visitors, orders, tickets … that were let go before their time, because so many of a kind are "
+    "kept in a partition (`most_journeys`).",
+)  # fmt: skip
 FORWARDED = Series(
     "kpi_processor_forwarded_total", "counter", "facts", ("what",),
     "Facts for another key's partition: sent, applied there; messages that came under another "
@@ -176,8 +181,8 @@ ALERTS_JUDGED = Series(
 )  # fmt: skip
 
 EXPORTER = (
-    EVENTS, TAKEN_IN, UNACCOUNTED, FOLDED, FORWARDED, IN_FLIGHT, WATERMARK, BEHIND, LAGGING, ARRIVAL,
-    APPLIED, COMMITS, POSITION, DELAY, READY, RESTORE, EXPOSED, LIMIT, LEFT_OUT, SCRAPE, RIPE,
+    EVENTS, TAKEN_IN, UNACCOUNTED, FOLDED, LET_GO, FORWARDED, IN_FLIGHT, WATERMARK, BEHIND, LAGGING,
+    ARRIVAL, APPLIED, COMMITS, POSITION, DELAY, READY, RESTORE, EXPOSED, LIMIT, LEFT_OUT, SCRAPE, RIPE,
     *GOALS, ALERTS_ELECTED, ALERTS_FIRING, ALERTS, ALERTS_JUDGED,
 )  # fmt: skip
 

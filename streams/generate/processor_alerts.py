@@ -294,6 +294,7 @@ def _limits() -> tuple[Alert, ...]:
     left_out = f'{metrics.LEFT_OUT.name}{{family="kpi_visits_by_source", instance="a"}}'
     slow = f'{metrics.SCRAPE.name}{{instance="a"}}'
     folded = f'{metrics.FOLDED.name}{{fact="page", instance="a"}}'
+    let_go = f'{metrics.LET_GO.name}{{what="visitors", instance="a"}}'
     return (
         _alert(
             "KpiLabelsFolded", "warning",
@@ -304,6 +305,17 @@ def _limits() -> tuple[Alert, ...]:
             "mapping. If the values are meant, raise `pane_cells` under `[shop]`.",
             *_pair({folded: "0+10x75"}, {folded: flat(7)}, 150.0, at=20, fact="page"),
             carried=("fact",),
+        ),
+        _alert(
+            "KpiJourneysLetGo", "warning",
+            f"max by (what) (increase({metrics.LET_GO.name}[15m])) > 0",
+            "{value} {what} were let go within a quarter of an hour, because there are too many.",
+            "Who comes back counts as new; what refers to one that was let go doesn't find it. If these "
+            "are bots with ids of their own, let the shop mark them (`is_bot`) or leave them out. If they "
+            "are customers, raise `most_journeys` under `[shop]`, and the workers' memory with it (about "
+            "620 bytes each), or shorten how long they are kept.",
+            *_pair({let_go: "0+10x75"}, {let_go: flat(7)}, 150.0, at=20, what="visitors"),
+            carried=("what",),
         ),
         _alert(
             "KpiBreakdownsLeftOut", "warning", f"count(max by (family) ({metrics.LEFT_OUT.name})) > 0",

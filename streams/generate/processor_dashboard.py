@@ -100,6 +100,7 @@ ROWS: dict[str, tuple[Course, ...]] = {
         ),
         Course("Records written", metrics.WRITTEN, (("sum(" + _RATE + ")", "records"),), "eps"),
         Course("Size of the state", metrics.KEPT, _by("sum by (what) ({})", "what"), "short"),
+        Course("Let go before their time", metrics.LET_GO, _by(f"max by (what) ({_RATE})", "what"), "ops"),
         Course("Batches fetched again", metrics.REWINDS, (("sum(" + _RATE + ")", "rewinds"),), "short"),
         Course("Time to restore", metrics.RESTORED, _by("max by (partition) ({})", "partition"), "s"),
         Course(

@@ -18,6 +18,7 @@ from tests.kpi_windows.journeys.test_visitor import T0, add, page
 
 DEFINITIONS = Definitions()
 ABANDONED = CART.slot("abandoned")
+MOST = DEFINITIONS.most_journeys
 
 
 @given(
@@ -31,7 +32,7 @@ def test_a_cart_is_abandoned_at_the_hour_whenever_it_was_looked_at_before(
     deltas = Deltas()
     lateness_ms, gap_ms = DEFINITIONS.longest_lateness_ms, DEFINITIONS.visit_gap_ms
     rules = visitor.VisitorRules(DEFINITIONS, deltas, Grid("UTC"))
-    table = Table(b"v", rules, lateness_ms, gap_ms)
+    table = Table(b"v", rules, lateness_ms, MOST, gap_ms)
     table.journals.add(table.get("v"), add(0))
     for minute in [*looks, 60]:
         if minute in touched:
@@ -54,7 +55,7 @@ def test_what_is_put_aside_counts_as_if_it_had_been_added_at_once(
     for every in (set(range(12)), at_once):
         deltas = Deltas()
         rules = visitor.VisitorRules(DEFINITIONS, deltas, Grid("UTC"))
-        table = Table(b"v", rules, HOUR_MS, DEFINITIONS.visit_gap_ms, visitor.begin)
+        table = Table(b"v", rules, HOUR_MS, MOST, DEFINITIONS.visit_gap_ms, visitor.begin)
         repeated = 0
         for number, (minute, event_id) in enumerate(clicks):
             entry = page(minute, page="/", event_id=event_id or None)

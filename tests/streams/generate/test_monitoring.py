@@ -33,6 +33,7 @@ WITHOUT_DATA = {
     "/ abs(max by (window) (kpi_churn_rate_previous_ratio": "nobody had left: no change from 0",
     "kpi_exporter_left_out": "everything fits under the limit of series",
     "kpi_processor_folded_total": "every value of a label has room",
+    "kpi_processor_let_go_total": "there is room for every journey",
 }
 """A part of a query -> why it has no data here."""
 COMMITS = "sum(increase(kpi_worker_commit_seconds_count[30s])) > 0"
