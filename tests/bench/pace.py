@@ -14,6 +14,7 @@ import time
 from collections.abc import Iterator
 from itertools import count, islice
 from pathlib import Path
+from zlib import crc32
 
 from streams.simulator import Shop, ShopOptions
 from tests.bench.clickstream import produce, producer
@@ -24,8 +25,8 @@ _FIELD = b'"timestamp":'
 _ID = b'"event_id":"'
 _DIGITS = 13
 SOONER = 4
-"""As fast as this is what is in the past sent: so much a worker takes from a backlog at half of what it
-takes live."""
+"""As fast as this is what is in the past sent, of one visitor in so many, in turns: as many events a second
+as later on."""
 
 
 def write(file: Path, rate: int, seconds: int, visitors: int) -> None:
@@ -55,7 +56,8 @@ def lines(file: Path, again_ms: int) -> Iterator[tuple[int, bytes, bytes, int, b
 def send(bootstrap: str, file: Path, seconds: int, again_s: int, before_s: int) -> dict[str, float]:
     """In step with the clock; `behind_s` is by how much it ever fell behind.
 
-    It begins so long `before` now, and is `SOONER` times as fast until it has come to now.
+    It begins so long `before` now, and is `SOONER` times as fast until it has come to now; another
+    part of the visitors comes each round until then.
     """
     stopped: list[int] = []
     signal.signal(signal.SIGTERM, lambda number, _frame: stopped.append(number))
@@ -65,7 +67,11 @@ def send(bootstrap: str, file: Path, seconds: int, again_s: int, before_s: int) 
     events = 0
     behind_ms = 0.0
     for due_ms, key, front, happened_ms, rest in lines(file, again_s * 1_000):
-        due_at_ms = max(began_ms + due_ms, called_ms + due_ms / SOONER)
+        due_at_ms = called_ms + due_ms / SOONER
+        if due_at_ms <= began_ms + due_ms:
+            due_at_ms = began_ms + due_ms
+        elif crc32(key) % SOONER != due_ms // (again_s * 1_000) % SOONER:
+            continue
         while (ahead_ms := due_at_ms - time.time_ns() / 1e6) > 0 and not stopped:
             time.sleep(max(_TICK_S, ahead_ms / 1e3))
         if stopped or due_ms >= seconds * 1_000:

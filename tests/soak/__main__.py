@@ -158,7 +158,7 @@ class Soak:
             stack.enter_context(ended(shop))
             processes = _processes(works, serves, broker)
             sampler = Sampler(processes, urls[0], urls[1], broker.folder)
-            say(f"the hour before: {before_s / 60:.0f} minutes as fast as they are taken")
+            say(f"the hour before: {before_s / 60:.0f} minutes in {told.fill / SOONER:.0f}")
             full_s = self._sample(
                 lambda last: last["lag"] < 5 * rate and last["at_s"] + before_s >= told.fill * 60,
                 *(sampler, works, serves),
@@ -256,7 +256,7 @@ def arguments() -> argparse.Namespace:
         "--fill",
         type=float,
         default=62.0,
-        help="minutes before these, most of which are taken in as fast as it goes [62]",
+        help="minutes before these, in a quarter of that time, of a quarter of the visitors [62]",
     )
     parser.add_argument("--maximum", type=float, help="events/s live, instead of measuring it")
     parser.add_argument("--maximum-events", type=int, default=1_200_000, help="for measuring it")
