@@ -16,8 +16,8 @@ from streams.settings import Log
 _QUIET = ("faust", "mode", "aiokafka", "asyncio", "aiohttp.access", "librdkafka")
 """Of the libraries only warnings: each of their messages belongs to a class, not to a shop."""
 _SENDER = "kafka"
-"""kafka-python, of which only errors are told: `producer` says in its own words what went wrong, and
-each warning of a connection that is tried again would stand among what a command answers."""
+"""kafka-python, which isn't heard without --debug: `producer` says in its own words what went wrong, and
+else each try would stand among what a command answers."""
 _LIBRARIES = ("faust", "mode", "aiokafka", "kafka", "asyncio", "librdkafka")
 _SAY_AGAIN_S = 10.0
 
@@ -48,7 +48,7 @@ def configure(log: Log, *, debug: bool = False) -> None:
     logging.basicConfig(level=level, handlers=[handler], force=True)
     for name in _QUIET:
         logging.getLogger(name).setLevel(max(level, logging.WARNING))
-    logging.getLogger(_SENDER).setLevel(logging.WARNING if debug else logging.ERROR)
+    logging.getLogger(_SENDER).setLevel(logging.WARNING if debug else logging.CRITICAL)
 
 
 class _SayRarely(logging.Filter):

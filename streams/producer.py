@@ -16,10 +16,10 @@ import kafka.record.default_records
 import msgspec
 from aiokafka.record.util import calc_crc32c
 from kafka import KafkaProducer
-from kafka.errors import KafkaError, MessageSizeTooLargeError
+from kafka.errors import KafkaError, MessageSizeTooLargeError, TopicAuthorizationFailedError
 
 from kpi_windows.events import TOPICS
-from streams.reach import refusal_now
+from streams.reach import may_not, refusal_now
 from streams.topics import RefusedError, UnreachableError
 
 API_VERSION = (2, 0)
@@ -124,9 +124,11 @@ class Sender:
             name = self._options.topics.get(topic, topic)
             try:
                 known = sorted(self._producer.partitions_for(name))
+            except TopicAuthorizationFailedError as error:
+                raise RefusedError(may_not("topic", name)) from error
             except KafkaError as error:
                 raise RefusedError(
-                    f"topic {name!r}: the broker knows no such topic, or doesn't let us in "
+                    f"topic {name!r}: the broker knows no such topic "
                     f"(`kpi topics` creates what is missing): {error}"
                 ) from error
             self._partitions[topic] = known

@@ -46,9 +46,13 @@ def denied(error: BaseException) -> str:
     if not kind:
         return ""
     told = error.args[0] if error.args else ()
-    names = told if isinstance(told, str) else ", ".join(sorted(map(str, told)))
+    return may_not(kind, told if isinstance(told, str) else ", ".join(sorted(map(str, told))))
+
+
+def may_not(kind: str, name: str) -> str:
+    """That our user may not use something, and where its rights are told."""
     return (
-        f"Kafka doesn't let this user use the {kind} {names} as we must: "
+        f"Kafka doesn't let this user use the {kind} {name} as we must: "
         "docs/how-to/kafka-security.md tells the rights that it needs"
     )
 

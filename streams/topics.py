@@ -19,7 +19,7 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import KafkaError, for_code
 
-from streams.reach import denied, hidden, refusal
+from streams.reach import denied, hidden, may_not, refusal
 
 log = logging.getLogger(__name__)
 
@@ -28,7 +28,7 @@ STATE = "state"
 PANES = "panes"
 CHECKPOINT = b"checkpoint"
 
-_TOPIC_EXISTS, _DENIED = 36, 29
+_TOPIC_EXISTS, _MAY_NOT = 36, 29
 EMBEDDED = "mockCluster"  # librdkafka's: it has no controller and creates no topics on request
 LONGEST_RECORD = 4 << 20
 METADATA_AGE_MS = 60_000
@@ -160,7 +160,7 @@ async def ensure(
         configs = {topic: names.config(topic) for topic in names.all()}
         hint = hidden(settings.kafka_options)
         cluster = await have(admin, configs, settings.partitions, create=create, hint=hint)
-        await _until_led(admin, names, patience_s)
+        await _until_led(admin, names, patience_s, hint)
         check_counts(await counts(admin, names.all()), names, settings.partitions)
         if not cluster.embedded:
             await check_compaction(admin, [names.state, names.panes])
@@ -234,7 +234,7 @@ async def configs_of(admin: Any, topics: Iterable[str]) -> dict[str, dict[str, s
         topic: {entry[0]: entry[1] for entry in entries}
         for answer in answers
         for code, _why, _kind, topic, entries in answer.resources
-        if code != _DENIED
+        if code != _MAY_NOT
     }
 
 
@@ -290,12 +290,17 @@ async def create_topics(
     new = [NewTopic(t, partitions, copies, topic_configs={**safe, **c}) for t, c in configs.items()]
     answer = await admin.create_topics(new)
     for topic, code, *why in answer.topic_errors:
+        if code == _MAY_NOT:
+            raise RefusedError(may_not("topic", topic))
         if code not in (0, _TOPIC_EXISTS):
             raise RefusedError(f"Kafka did not create {topic}: {for_code(code).__name__} {why}")
 
 
-async def _until_led(admin: Any, names: Names, patience_s: float) -> None:
-    """Wait until every partition of every topic has a leader, and so can be read and written."""
+async def _until_led(admin: Any, names: Names, patience_s: float, hint: str) -> None:
+    """Wait until every partition of every topic has a leader, and so can be read and written.
+
+    Raises UnreachableError, which ends with the `hint`.
+    """
     deadline = time.monotonic() + patience_s
     while True:
         found = await admin.describe_topics(names.all())
@@ -304,7 +309,7 @@ async def _until_led(admin: Any, names: Names, patience_s: float) -> None:
             return
         if time.monotonic() > deadline:
             raise UnreachableError(
-                f"No leader after {patience_s:g} s: {', '.join(sorted(waiting))}"
+                f"No leader after {patience_s:g} s: {', '.join(sorted(waiting))}{hint}"
             )
         await asyncio.sleep(0.1)
 

@@ -16,6 +16,7 @@ from confluent_kafka import KafkaException
 
 from streams import logs
 from streams.adapters import ADAPTERS
+from streams.reach import hidden
 from streams.receiver.routes import HTTP, intake_app
 from streams.receiver.service import Service
 from streams.receiver.writer import KafkaWriter
@@ -73,7 +74,7 @@ async def running(
         failed=failed,
     )
     try:
-        await _check_topics(writer)
+        await _check_topics(writer, hidden(settings.kafka_options))
         service = Service(settings, writer)
         site = await serve(
             intake_app(service, _Readiness(writer).reason, ADAPTERS),
@@ -92,15 +93,17 @@ async def running(
         await writer.close()
 
 
-async def _check_topics(writer: KafkaWriter) -> None:
-    """Raises RefusedError when Kafka answers and lacks a topic; a Kafka that is away may come."""
+async def _check_topics(writer: KafkaWriter, hint: str) -> None:
+    """Raises RefusedError, which ends with the `hint`, when Kafka answers and lacks a topic; a Kafka
+    that is away may come."""
     try:
         missing = await writer.missing(_ASK_KAFKA_S)
     except KafkaException as error:
         log.warning("Kafka doesn't answer yet, nothing can be taken: %s", error.args[0].str())
         return
     if missing:
-        raise RefusedError(f"Missing in Kafka: {', '.join(missing)}. `kpi topics` creates them.")
+        told = f"Missing in Kafka: {', '.join(missing)}. `kpi topics` creates them"
+        raise RefusedError(f"{told}{hint}.")
 
 
 class _Readiness:

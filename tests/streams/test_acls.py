@@ -130,6 +130,7 @@ def _variables(broker: KafkaBroker, user: str) -> dict[str, str]:
         "KPI_SASL_MECHANISM": "SCRAM-SHA-512",
         "KPI_SASL_USERNAME": user,
         "KPI_SASL_PASSWORD": PASSWORD,
+        "KPI_INTAKE_TOKENS": "a-token-of-the-test",
     }
 
 
@@ -199,7 +200,9 @@ def _named(right: Right) -> str:
 def _lack(name: str) -> str:
     """What is said by whoever lacks a right on it."""
     used = rf"use the (topic|group|transactional id) {name}"
-    return rf"{used}|Missing in Kafka: {name}|{name} isn't there yet|nobody checks that {name} is"
+    unseen = rf"No leader after 30 s: {name}.*, or this user may not see what is there"
+    missing = rf"Missing in Kafka: {name}.*may not see what is there|{name} isn't there yet"
+    return rf"{used}|{unseen}|{missing}|nobody checks that {name}\S* is"
 
 
 @contextmanager
@@ -256,6 +259,51 @@ def test_whoever_lacks_one_right_says_which(
             until(log.read_text, lambda: bool(re.search(_lack(right[1]), log.read_text())))
         finally:
             _end(running)
+
+
+@pytest.mark.parametrize("right", LEAST["topics"], ids=_named)
+def test_who_makes_topics_without_one_right_says_which(
+    right: Right, broker: KafkaBroker, tmp_path: Path
+) -> None:
+    _only_orders(tmp_path)
+    _delete_all(broker)
+    with _without(broker, "topics", right):
+        made = _run(broker, "topics", tmp_path, "topics")
+    assert made.returncode == (0 if right[3] == CONFIGS else 1), made.stdout
+    assert re.search(_lack(right[1]), made.stderr), made.stderr
+
+
+def test_feed_and_intake_say_that_they_may_not_write(broker: KafkaBroker, tmp_path: Path) -> None:
+    _only_orders(tmp_path)
+    assert _run(broker, "topics", tmp_path, "topics").returncode == 0
+    event = '{"type":"order_completed","order_id":"1","timestamp":1772439120000,"products":[]}\n'
+    (tmp_path / "orders.jsonl").write_text(event)
+    with _without(broker, "feed", LEAST["feed"][0]):
+        for command in (("feed", "orders.jsonl", "--topic", INPUT), ("intake", "--port", "0")):
+            told = _run(broker, "feed", tmp_path, *command)
+            assert told.returncode == 1, (command, told.stdout)
+            assert re.search(f"^Error: .*({_lack(INPUT)})", told.stderr, re.M), told.stderr
+
+
+def _run(
+    broker: KafkaBroker, user: str, folder: Path, *args: str
+) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "streams.cli", *args],
+        cwd=folder, env=_variables(broker, user), capture_output=True, text=True,
+        timeout=PATIENCE_S, check=False,
+    )  # fmt: skip
+
+
+def _delete_all(broker: KafkaBroker) -> None:
+    admin = AdminClient({"bootstrap.servers": broker.bootstrap, **_client(ADMIN)})
+
+    def there() -> list[str]:
+        return [name for name in admin.list_topics(timeout=30).topics if name[:2] != "__"]
+
+    for deleted in admin.delete_topics(there()).values() if there() else ():
+        deleted.result(30)
+    until(lambda: f"still there: {there()}", lambda: not there())
 
 
 def _end(running: list[subprocess.Popen[bytes]]) -> None:
