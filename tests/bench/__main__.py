@@ -26,6 +26,8 @@ _QUICK = Sizes(
     rounds=1,
     fresh_rate=2_000,
     fresh_seconds=10,
+    fresh_warm_up_seconds=10,
+    fresh_visitors=20_000,
     group_events=20_000,
     posts=2_000,
 )
@@ -91,6 +93,7 @@ class Bench:
             "tests.bench.plain_faust",
             *(f"plain-{number}", broker.bootstrap, PLAIN, PARTITIONS),
             min(self.sizes.plain_events, self.sizes.events),
+            self.folder / f"plain-{number}",
         )
 
     def _restore(self, broker: KafkaBroker) -> None:

@@ -155,7 +155,7 @@ def measure(bootstrap: str, sizes: Sizes, folder: Path) -> dict[str, Any]:
         subprocess.Popen(
             [
                 *(sys.executable, "-m", "tests.bench.pace", bootstrap, str(sizes.fresh_rate)),
-                *(str(seconds), str(sizes.visitors), str(folder / "events")),
+                *(str(seconds), str(sizes.fresh_visitors), str(folder / "events")),
             ],
             cwd=REPOSITORY,
             stdout=subprocess.PIPE,

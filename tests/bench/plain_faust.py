@@ -15,9 +15,12 @@ from typing import Any
 import faust
 
 
-def build(app_id: str, bootstrap: str, topic: str, partitions: int, events: int) -> faust.App:
+def build(
+    app_id: str, bootstrap: str, topic: str, partitions: int, events: int, folder: str
+) -> faust.App:
     app = faust.App(
         app_id,
+        datadir=folder,
         broker=f"kafka://{bootstrap}",
         topic_partitions=partitions,
         web_enabled=False,
@@ -53,6 +56,6 @@ def _tell(events: int, started: float, started_cpu: float) -> None:
 
 
 if __name__ == "__main__":
-    app_id, bootstrap, topic, partitions, events = sys.argv[1:]
-    app = build(app_id, bootstrap, topic, int(partitions), int(events))
+    app_id, bootstrap, topic, partitions, events, folder = sys.argv[1:]
+    app = build(app_id, bootstrap, topic, int(partitions), int(events), folder)
     faust.Worker(app, loglevel="ERROR", quiet=True).execute_from_commandline()

@@ -33,7 +33,10 @@ class Sizes:
     rounds: int = 5
     fresh_rate: int = 20_000
     fresh_seconds: int = 60
-    fresh_warm_up_seconds: int = 25
+    fresh_warm_up_seconds: int = 90
+    fresh_visitors: int = 1_000_000
+    """In turns, visits of five minutes: with few, whose visits never end, and a short warm-up a rate
+    seems to last that doesn't."""
     group_events: int = 60_000
     """Of a whole shop, all topics, for what each group of KPIs costs."""
     skew_events: int = 20_000

@@ -26,7 +26,7 @@ from kpi_windows.events import TOPICS
 from tests.bench import clickstream, report, worker
 from tests.bench.pace import SOONER
 from tests.bench.processes import KPI, REPOSITORY, Kpi, get, until
-from tests.bench.sizes import CLICKS, PARTITIONS, UNHURRIED, Sizes
+from tests.bench.sizes import CLICKS, PARTITIONS, UNHURRIED
 from tests.kafka.broker import KafkaBroker, why_not
 from tests.soak import verdict
 from tests.soak.samples import Sample, Sampler
@@ -41,9 +41,6 @@ _WATERMARK = re.compile(r"^kpi_processor_watermark_timestamp_seconds{.*} \S+$", 
 _KEPT = {"shop_minute_panes": "1h", "shop_lateness": "default=2m", "shop_visit_gap": "30s"}
 """What a shop keeps for days is kept for an hour, and visits end before their visitors come again:
 else it would rightly grow all the time."""
-_LIVE = 0.3
-"""Of what a worker takes from a backlog, where several events of a visitor come at once: of 63,000 a
-second 19,000, where 17,000 lasted and 20,000 did not (docs/benchmarks.md)."""
 _MAY_NOT_COUNT = 0.01
 """Of the clicks; 1 % of them come twice, and those count as duplicates."""
 _ELSEWHERE = "clicks-beside"
@@ -54,16 +51,6 @@ _INPUT = {"retention.bytes": str(512 << 20), "segment.bytes": str(32 << 20)}
 def say(words: str) -> None:
     """Progress, apart from the result."""
     print(f"[{time.strftime('%H:%M:%S')}] {words}", file=sys.stderr, flush=True)
-
-
-def maximum(folder: Path, events: int) -> float:
-    """Events a second that a worker takes live, by what it takes from a backlog."""
-    sizes = Sizes(events=events, visitors=events // 12, plain_events=0)
-    with KafkaBroker(extra_properties=UNHURRIED) as broker:
-        clickstream.fill(broker, sizes)
-        ends = clickstream.ends(broker.bootstrap, CLICKS)
-        found = worker.measure(broker.bootstrap, "maximum", folder / "maximum", ends)
-    return _LIVE * found["events"] / found["wall_s"]
 
 
 @contextmanager
@@ -109,7 +96,7 @@ class Soak:
         most = told.maximum
         if most is None:
             say("measuring the maximum rate")
-            most = maximum(self._folder, told.maximum_events)
+            most = worker.maximum(self._folder, told.maximum_events)
         rate = told.rate or int(most / 2)
         say(f"the maximum is {most:,.0f} events a second; soaking at {rate:,}")
         found = self._soak(rate)
