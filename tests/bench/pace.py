@@ -24,7 +24,7 @@ _TICK_S = 0.01
 _FIELD = b'"timestamp":'
 _ID = b'"event_id":"'
 _DIGITS = 13
-SOONER = 4
+SOONER = 8
 """As fast as this is what is in the past sent, of one visitor in so many, in turns: as many events a second
 as later on."""
 

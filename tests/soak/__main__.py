@@ -32,8 +32,9 @@ from tests.soak import verdict
 from tests.soak.samples import Sample, Sampler
 
 _EACH_S = 10.0
-_ROUND_S = 120
-"""Seconds of clicks that are made before; then the same visitors come again."""
+_ROUND_S = 300
+"""Seconds of clicks that are made before; then the same visitors come again, as long after as their
+visits are settled: what is kept of a visit that goes on grows rightly until it is folded."""
 _OUTCOME = re.compile(
     r'^kpi_processor_events_total{outcome="(\w+)",topic="clickstream"} (\S+)$', re.MULTILINE
 )
@@ -243,7 +244,7 @@ def arguments() -> argparse.Namespace:
         "--fill",
         type=float,
         default=62.0,
-        help="minutes before these, in a quarter of that time, of a quarter of the visitors [62]",
+        help="minutes before these, in an eighth of that time, of an eighth of the visitors [62]",
     )
     parser.add_argument("--maximum", type=float, help="events/s live, instead of measuring it")
     parser.add_argument("--maximum-events", type=int, default=1_200_000, help="for measuring it")
