@@ -30,8 +30,11 @@ Values are str, int or lists of these, never None, so that entries compare and p
 NEVER = 1 << 62
 """A time that doesn't come."""
 
-WORTH_TRIMMING = 32
+WORTH_TRIMMING = 16
 """Fewer events are kept until the last of them can go, which costs no second step."""
+
+_LONG = 256
+"""Ids of so many events kept are looked up in a set, of fewer in their bytes."""
 
 S = TypeVar("S")
 
@@ -167,7 +170,7 @@ class Journals(Generic[S]):
 
         Of those with one id the first counts that came, and all are then taken in by their time.
         """
-        if journal.packed >= WORTH_TRIMMING:  # `trim` will open it anyway
+        if journal.packed >= _LONG:
             self._open(journal)
         fresh: list[Entry] = []
         repeated: list[Entry] = []
@@ -245,8 +248,18 @@ class Journals(Generic[S]):
             journal.packed, journal.packed_kept = 0, b""
             journal.kept.clear()
             journal.ids.clear()
-        elif journal.packed + len(journal.kept) >= WORTH_TRIMMING:
+        elif self._is_worth_while(journal, horizon_ms):
             self._fold(journal, horizon_ms)
+
+    def _is_worth_while(self, journal: Journal[S], horizon_ms: int) -> bool:
+        """Many events, and an eighth of the time that they take is final.
+
+        So each is unpacked for a fold eight times at most, however many must be kept.
+        """
+        if journal.packed + len(journal.kept) < WORTH_TRIMMING:
+            return False
+        first_ms = _first_ms(journal.packed_kept) if journal.packed else journal.kept[0][0]
+        return 7 * first_ms + journal.last_ms < 8 * horizon_ms
 
     def _fold(self, journal: Journal[S], horizon_ms: int) -> None:
         base = self._open(journal)
@@ -298,6 +311,19 @@ def contents(packed: bytes) -> list[Any]:
     return [*states, _decode_entries(b"\xdd" + count.to_bytes(4, "big") + kept)]
 
 
+def _first_ms(kept: bytes) -> int:
+    """The time of the first of packed events, without unpacking them.
+
+    >>> [_first_ms(msgspec.msgpack.encode((at_ms, 0, "id"))) for at_ms in (7, 300, 1_767_268_800_000)]
+    [7, 300, 1767268800000]
+    """
+    at = 1 if kept[0] < 0xA0 else 3  # after the array's head: up to 15 fields, or more
+    width = _WIDTHS.get(kept[at], 0)
+    return int.from_bytes(kept[at + 1 : at + 1 + width], "big") if width else kept[at]
+
+
+_WIDTHS = {0xCC: 1, 0xCD: 2, 0xCE: 4, 0xCF: 8}
+"""Bytes of msgpack's unsigned integers by what is before them; a small one has none."""
 _NOTHING = msgspec.Raw(b"\xc0")
 """Packed None."""
 _decode_entries = msgspec.msgpack.Decoder(list[Entry]).decode

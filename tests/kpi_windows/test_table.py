@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from unittest.mock import patch
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -12,6 +13,7 @@ from kpi_windows.definitions import HOUR_MS, MINUTE_MS, Definitions
 from kpi_windows.facts import Deltas
 from kpi_windows.facts.visits import CART
 from kpi_windows.journeys import visitor
+from kpi_windows.journeys.journal import Journals
 from kpi_windows.table import Table
 from kpi_windows.windows import Grid
 from tests.kpi_windows.journeys.test_visitor import T0, add, page
@@ -74,6 +76,22 @@ def test_what_is_put_aside_counts_as_if_it_had_been_added_at_once(
         }
         told.append((kept, repeated + len(table.repeated)))
     assert told[0] == told[1]
+
+
+def test_who_never_rests_is_kept_short_and_seldom_unpacked() -> None:
+    lateness_ms, events = DEFINITIONS.longest_lateness_ms, 1_440
+    must_be_kept = lateness_ms // 5_000
+    rules = visitor.VisitorRules(DEFINITIONS, Deltas(), Grid("UTC"))
+    table = Table(b"v", rules, lateness_ms, MOST, DEFINITIONS.visit_gap_ms, visitor.begin)
+    most = 0
+    with patch.object(Journals, "_open", autospec=True, side_effect=Journals._open) as opened:
+        for number in range(events):
+            table.put("v", page(number / 12, page="/", event_id=str(number)))
+            watermark_ms = T0 + number * 5_000
+            table.cut(watermark_ms, watermark_ms - lateness_ms)
+            most = max(most, table.journals.unpack(table.packed["v"][8:]).packed)
+    assert must_be_kept <= most <= must_be_kept * 8 / 7 + 2
+    assert opened.call_count <= 8 * events / must_be_kept
 
 
 def _without_zeros(cell: Cell) -> Cell:

@@ -23,7 +23,6 @@ from hypothesis import strategies as st
 from kpi_windows.aggregators import Cell, is_empty
 from kpi_windows.definitions import Definitions
 from kpi_windows.facts import Deltas
-from kpi_windows.journeys import journal as journal_module
 from kpi_windows.journeys.journal import NEVER, Entry, Journal, Journals, Rules
 
 MakeRules = Callable[[Definitions, Deltas], Rules[Any]]
@@ -148,7 +147,7 @@ def taken_back(
 
 def _trim(journals: Journals[Any], journal: Journal[Any], horizon_ms: int) -> None:
     """Trims whatever is legal, also where it would usually not be worth while."""
-    with patch.object(journal_module, "WORTH_TRIMMING", 0):
+    with patch.object(Journals, "_is_worth_while", return_value=True):
         journals.trim(journal, horizon_ms)
 
 
