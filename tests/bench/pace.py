@@ -24,9 +24,11 @@ _TICK_S = 0.01
 _FIELD = b'"timestamp":'
 _ID = b'"event_id":"'
 _DIGITS = 13
-SOONER = 8
-"""As fast as this is what is in the past sent, of one visitor in so many, in turns: as many events a second
-as later on."""
+SOONER = 16
+"""As fast as this is what is in the past sent, of one visitor in so many: as many events a second as
+later on."""
+_TURN_MS = 30_000
+"""After that another part of the visitors has its turn, so that in some rounds all come."""
 
 
 def write(file: Path, rate: int, seconds: int, visitors: int) -> None:
@@ -56,8 +58,7 @@ def lines(file: Path, again_ms: int) -> Iterator[tuple[int, bytes, bytes, int, b
 def send(bootstrap: str, file: Path, seconds: int, again_s: int, before_s: int) -> dict[str, float]:
     """In step with the clock; `behind_s` is by how much it ever fell behind.
 
-    It begins so long `before` now, and is `SOONER` times as fast until it has come to now; another
-    part of the visitors comes each round until then.
+    It begins so long `before` now, and is `SOONER` times as fast until it has come to now.
     """
     stopped: list[int] = []
     signal.signal(signal.SIGTERM, lambda number, _frame: stopped.append(number))
@@ -70,7 +71,7 @@ def send(bootstrap: str, file: Path, seconds: int, again_s: int, before_s: int) 
         due_at_ms = called_ms + due_ms / SOONER
         if due_at_ms <= began_ms + due_ms:
             due_at_ms = began_ms + due_ms
-        elif crc32(key) % SOONER != due_ms // (again_s * 1_000) % SOONER:
+        elif crc32(key) % SOONER != due_ms // _TURN_MS % SOONER:
             continue
         while (ahead_ms := due_at_ms - time.time_ns() / 1e6) > 0 and not stopped:
             time.sleep(max(_TICK_S, ahead_ms / 1e3))

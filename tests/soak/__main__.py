@@ -32,9 +32,9 @@ from tests.soak import verdict
 from tests.soak.samples import Sample, Sampler
 
 _EACH_S = 10.0
-_ROUND_S = 300
-"""Seconds of clicks that are made before; then the same visitors come again, as long after as their
-visits are settled: what is kept of a visit that goes on grows rightly until it is folded."""
+_ROUND_S = 600
+"""Seconds of clicks that are made before, a visit of each visitor; then the same visitors come again. A
+visit takes five minutes, and is settled before its visitor's next."""
 _OUTCOME = re.compile(
     r'^kpi_processor_events_total{outcome="(\w+)",topic="clickstream"} (\S+)$', re.MULTILINE
 )
@@ -69,7 +69,7 @@ def ended(process: subprocess.Popen[str]) -> Iterator[subprocess.Popen[str]]:
 
 def _clicks(bootstrap: str, rate: int, before_s: int, file: Path) -> subprocess.Popen[str]:
     """From so long before now on, until they are ended."""
-    told = (bootstrap, rate, _FOR_EVER_S, rate * 40, file, _ROUND_S, before_s)
+    told = (bootstrap, rate, _FOR_EVER_S, rate * _ROUND_S // 12, file, _ROUND_S, before_s)
     command = [sys.executable, "-m", "tests.bench.pace", *map(str, told)]
     return subprocess.Popen(command, cwd=REPOSITORY, stdout=subprocess.PIPE, text=True)
 
@@ -147,14 +147,15 @@ class Soak:
             processes = _processes(works, serves, broker)
             sampler = Sampler(processes, urls[0], urls[1], broker.folder)
             say(f"the hour before: {before_s / 60:.0f} minutes in {told.fill / SOONER:.0f}")
-            full_s = self._sample(
+            runs = sampler, works, serves
+            live_s = self._sample(
                 lambda last: last["lag"] < 5 * rate and last["at_s"] + before_s >= told.fill * 60,
-                *(sampler, works, serves),
+                *runs,
             )
-            say(f"full, and live; {told.minutes:g} minutes from now on are judged")
-            self._sample(
-                lambda last: last["at_s"] >= full_s + told.minutes * 60, sampler, works, serves
-            )
+            say(f"live; in {_ROUND_S / 60:.0f} minutes all visitors have come once more")
+            full_s = self._sample(lambda last: last["at_s"] >= live_s + _ROUND_S, *runs)
+            say(f"full; {told.minutes:g} minutes from now on are judged")
+            self._sample(lambda last: last["at_s"] >= full_s + told.minutes * 60, *runs)
             clicks.terminate()
             sent_by = json.loads(clicks.stdout.read().strip().splitlines()[-1])
             shop.terminate()
@@ -244,7 +245,7 @@ def arguments() -> argparse.Namespace:
         "--fill",
         type=float,
         default=62.0,
-        help="minutes before these, in an eighth of that time, of an eighth of the visitors [62]",
+        help="minutes before it is live, in a 16th of that time, of a 16th of the visitors [62]",
     )
     parser.add_argument("--maximum", type=float, help="events/s live, instead of measuring it")
     parser.add_argument("--maximum-events", type=int, default=1_200_000, help="for measuring it")
