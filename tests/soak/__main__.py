@@ -148,13 +148,11 @@ class Soak:
             sampler = Sampler(processes, urls[0], urls[1], broker.folder)
             say(f"the hour before: {before_s / 60:.0f} minutes in {told.fill / SOONER:.0f}")
             runs = sampler, works, serves
-            live_s = self._sample(
+            full_s = self._sample(
                 lambda last: last["lag"] < 5 * rate and last["at_s"] + before_s >= told.fill * 60,
                 *runs,
             )
-            say(f"live; in {_ROUND_S / 60:.0f} minutes all visitors have come once more")
-            full_s = self._sample(lambda last: last["at_s"] >= live_s + _ROUND_S, *runs)
-            say(f"full; {told.minutes:g} minutes from now on are judged")
+            say(f"full, and live; {told.minutes:g} minutes from now on are judged")
             self._sample(lambda last: last["at_s"] >= full_s + told.minutes * 60, *runs)
             clicks.terminate()
             sent_by = json.loads(clicks.stdout.read().strip().splitlines()[-1])
@@ -245,7 +243,7 @@ def arguments() -> argparse.Namespace:
         "--fill",
         type=float,
         default=62.0,
-        help="minutes before it is live, in a 16th of that time, of a 16th of the visitors [62]",
+        help=f"minutes before these, {SOONER:g} times as fast [62]",
     )
     parser.add_argument("--maximum", type=float, help="events/s live, instead of measuring it")
     parser.add_argument("--maximum-events", type=int, default=1_200_000, help="for measuring it")
