@@ -12,6 +12,7 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 from prometheus_client.parser import text_string_to_metric_families as classic
 
 from kpi_windows.catalogue import CATALOGUE
+from kpi_windows.codec import Checkpoint, pack_checkpoint
 from kpi_windows.definitions import HOUR_MS
 from kpi_windows.engine import Record, Shard
 from kpi_windows.kpi import Kpi
@@ -162,6 +163,16 @@ def test_the_processors_own(tmp_path: Path) -> None:
     assert told[key("kpi_processor_watermark_timestamp_seconds", partition="0")] == NOON_MS / 1000
     assert told[key("kpi_processor_partitions_behind")] == 0
     assert told[key("kpi_exporter_ready")] == 1
+
+
+def test_what_had_no_room_is_summed_over_partitions() -> None:
+    whole = Whole(Settings())
+    for partition, count in enumerate((3, 4)):
+        told_of = Checkpoint(let_go={"visitors": count}, folded={"page": 10 * count})
+        whole.take(partition, [], pack_checkpoint(told_of), live=True)
+    told = samples(whole)
+    assert told[key("kpi_processor_let_go_total", what="visitors")] == 7
+    assert told[key("kpi_processor_folded_total", fact="page")] == 70
 
 
 def test_a_label_comes_back_as_it_was_sent_in_both_formats(tmp_path: Path) -> None:
