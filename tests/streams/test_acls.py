@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from uuid import uuid4
 
@@ -30,6 +31,7 @@ from tests.kafka.broker import KafkaBroker, why_not
 
 pytestmark = [pytest.mark.kafka, pytest.mark.slow]
 
+KPI = (sys.executable, "-m", "streams.cli")
 ADMIN, PASSWORD = "admin", "s3cret-tea-42"
 PATIENCE_S = 120.0
 INPUT = "orders"
@@ -134,6 +136,17 @@ def _variables(broker: KafkaBroker, user: str) -> dict[str, str]:
     }
 
 
+def _kpi(
+    broker: KafkaBroker, folder: Path, user: str, *args: str
+) -> subprocess.CompletedProcess[str]:
+    """A command of a user, to its end."""
+    return subprocess.run(
+        [*KPI, *args],
+        cwd=folder, env=_variables(broker, user), capture_output=True, text=True,
+        timeout=PATIENCE_S, check=False,
+    )  # fmt: skip
+
+
 def until(what: Callable[[], str], true: Callable[[], bool]) -> None:
     deadline = time.monotonic() + PATIENCE_S
     while not true():
@@ -149,17 +162,12 @@ def test_with_what_each_may_the_whole_way_of_an_event_works(
     (tmp_path / "orders.jsonl").write_text(event + "rubbish\n")
     running: list[subprocess.Popen[bytes]] = []
 
-    def kpi(user: str, *args: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, "-m", "streams.cli", *args],
-            cwd=tmp_path, env=_variables(broker, user), capture_output=True, text=True,
-            timeout=PATIENCE_S, check=False,
-        )  # fmt: skip
+    kpi = partial(_kpi, broker, tmp_path)
 
     def start(user: str) -> Path:
         log = tmp_path / f"{user}.log"
         with log.open("w") as out:
-            command = [sys.executable, "-m", "streams.cli", user, "--port", "0"]
+            command = [*KPI, user, "--port", "0"]
             running.append(
                 subprocess.Popen(
                     command, cwd=tmp_path, env=_variables(broker, user), stdout=out, stderr=out
@@ -231,13 +239,7 @@ def test_whoever_lacks_one_right_says_which(
     """So each is needed: the ones that only checks need are asked for by these."""
     _only_orders(tmp_path)
 
-    def command(who: str, *args: str) -> list[str]:
-        return [sys.executable, "-m", "streams.cli", who, *args]
-
-    made = subprocess.run(
-        command("topics"), cwd=tmp_path, env=_variables(broker, "topics"), capture_output=True,
-        text=True, timeout=PATIENCE_S, check=False,
-    )  # fmt: skip
+    made = _kpi(broker, tmp_path, "topics", "topics")
     assert made.returncode == 0, made.stdout + made.stderr
     to = Producer({"bootstrap.servers": broker.bootstrap, **_client(ADMIN)})
     for name in (uuid4().hex for _ in range(20)):  # so many that some are forwarded
@@ -252,7 +254,7 @@ def test_whoever_lacks_one_right_says_which(
                 once = ("--once",) if who == "worker" else ()
                 running.append(
                     subprocess.Popen(
-                        command(who, "--port", "0", *once), cwd=tmp_path,
+                        [*KPI, who, "--port", "0", *once], cwd=tmp_path,
                         env=_variables(broker, who), stdout=out, stderr=out,
                     )
                 )  # fmt: skip
@@ -268,31 +270,21 @@ def test_who_makes_topics_without_one_right_says_which(
     _only_orders(tmp_path)
     _delete_all(broker)
     with _without(broker, "topics", right):
-        made = _run(broker, "topics", tmp_path, "topics")
+        made = _kpi(broker, tmp_path, "topics", "topics")
     assert made.returncode == (0 if right[3] == CONFIGS else 1), made.stdout
     assert re.search(_lack(right[1]), made.stderr), made.stderr
 
 
 def test_feed_and_intake_say_that_they_may_not_write(broker: KafkaBroker, tmp_path: Path) -> None:
     _only_orders(tmp_path)
-    assert _run(broker, "topics", tmp_path, "topics").returncode == 0
+    assert _kpi(broker, tmp_path, "topics", "topics").returncode == 0
     event = '{"type":"order_completed","order_id":"1","timestamp":1772439120000,"products":[]}\n'
     (tmp_path / "orders.jsonl").write_text(event)
     with _without(broker, "feed", LEAST["feed"][0]):
         for command in (("feed", "orders.jsonl", "--topic", INPUT), ("intake", "--port", "0")):
-            told = _run(broker, "feed", tmp_path, *command)
+            told = _kpi(broker, tmp_path, "feed", *command)
             assert told.returncode == 1, (command, told.stdout)
             assert re.search(f"^Error: .*({_lack(INPUT)})", told.stderr, re.M), told.stderr
-
-
-def _run(
-    broker: KafkaBroker, user: str, folder: Path, *args: str
-) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "streams.cli", *args],
-        cwd=folder, env=_variables(broker, user), capture_output=True, text=True,
-        timeout=PATIENCE_S, check=False,
-    )  # fmt: skip
 
 
 def _delete_all(broker: KafkaBroker) -> None:
@@ -301,8 +293,9 @@ def _delete_all(broker: KafkaBroker) -> None:
     def there() -> list[str]:
         return [name for name in admin.list_topics(timeout=30).topics if name[:2] != "__"]
 
-    for deleted in admin.delete_topics(there()).values() if there() else ():
-        deleted.result(30)
+    if names := there():
+        for deleted in admin.delete_topics(names).values():
+            deleted.result(30)
     until(lambda: f"still there: {there()}", lambda: not there())
 
 
