@@ -133,7 +133,10 @@ class Table(Generic[S]):
         hot.clear()
 
     def _rest(self, key: str, journal: Journal[S], watermark_ms: int, horizon_ms: int) -> None:
-        """Lets go of one; its timer is when time will state something, or trim or drop it."""
+        """Lets go of one; its timer is when time will state something, or trim or drop it.
+
+        One that moves away finds its place in `_timers` once the earlier one is over.
+        """
         at_ms = self.journals.settle(journal, watermark_ms)
         if journal.last_ms < horizon_ms or journal.packed + len(journal.kept) >= WORTH_TRIMMING:
             self.journals.trim(journal, horizon_ms)
@@ -149,27 +152,39 @@ class Table(Generic[S]):
             final_ms = watermark_ms + self._lateness_ms + 1
         at_ms = min(at_ms, final_ms)
         if at_ms < journal.timer_ms:
-            journal.timer_ms = at_ms
             heapq.heappush(self._timers, (at_ms, key))
-        packed = journal.timer_ms.to_bytes(8, "big") + self.journals.pack(journal)
+        journal.timer_ms = at_ms
+        packed = at_ms.to_bytes(8, "big") + self.journals.pack(journal)
         self.packed.pop(key, None)
         self.packed[key] = self._changed[key] = packed
 
     def cut(self, watermark_ms: int, horizon_ms: int) -> list[tuple[bytes, bytes | None]]:
         """Also settles what time alone makes due; what changed since the last cut."""
         timers = self._timers
+        later_ms: dict[str, int] = {}
         while timers and timers[0][0] <= watermark_ms:
             key = heapq.heappop(timers)[1]
-            if self.knows(key):
+            at_ms = self._told_ms(key)
+            if at_ms > watermark_ms:  # more has come since that timer was set
+                later_ms[key] = at_ms
+            elif self.knows(key):
                 self.get(key).timer_ms = NEVER
             if self.touched >= MANY:
                 self.rest(watermark_ms, horizon_ms)
+        for key, at_ms in later_ms.items():
+            heapq.heappush(timers, (at_ms, key))
         self.rest(watermark_ms, horizon_ms)
         if len(self.packed) > self._most:
             self._make_room()
         changes = [(self.letter + key.encode(), packed) for key, packed in self._changed.items()]
         self._changed.clear()
         return changes
+
+    def _told_ms(self, key: str) -> int:
+        """The timer of a journal that rests; 0 of any other."""
+        if key in self._hot or key in self._aside:
+            return 0
+        return int.from_bytes(self.packed.get(key, b"")[:8], "big")
 
     def _make_room(self) -> None:
         """Lets go of what is too many, as far as it may be; what has to stay is looked at later."""

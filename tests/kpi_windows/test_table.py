@@ -94,6 +94,41 @@ def test_who_never_rests_is_kept_short_and_seldom_unpacked() -> None:
     assert opened.call_count <= 8 * events / must_be_kept
 
 
+def test_a_timer_that_moved_away_writes_nothing_until_it_is_over() -> None:
+    lateness_ms, gap_ms = DEFINITIONS.longest_lateness_ms, DEFINITIONS.visit_gap_ms
+    rules = visitor.VisitorRules(DEFINITIONS, Deltas(), Grid("UTC"))
+    table = Table(b"v", rules, lateness_ms, MOST, gap_ms, visitor.begin)
+
+    def written_at(watermark_ms: int) -> list[bytes | None]:
+        return [v for _, v in table.cut(watermark_ms, watermark_ms - lateness_ms)]
+
+    for minute in (0, 20):
+        table.put("v", page(minute, page="/"))
+        assert len(written_at(T0 + minute * MINUTE_MS)) == 1
+    first_ms = T0 + gap_ms + lateness_ms  # when the first page, if it had been the last, is folded
+    last_ms = first_ms + 20 * MINUTE_MS
+    assert not written_at(first_ms)
+    assert not written_at(last_ms - 1)
+    assert len(written_at(last_ms)) == 1
+    assert table.journals.unpack(table.packed["v"][8:]).is_final
+
+
+@given(st.lists(st.tuples(st.integers(0, 90), st.booleans()), max_size=30))
+def test_timers_are_never_missed_and_do_not_pile_up(minutes: list[tuple[int, bool]]) -> None:
+    lateness_ms = DEFINITIONS.longest_lateness_ms
+    rules = visitor.VisitorRules(DEFINITIONS, Deltas(), Grid("UTC"))
+    table = Table(b"v", rules, lateness_ms, MOST, DEFINITIONS.visit_gap_ms, visitor.begin)
+    minute = 0
+    for later, is_cart in minutes:
+        minute += later
+        table.put("v", add(minute) if is_cart else page(minute, page="/"))
+        watermark_ms = T0 + minute * MINUTE_MS
+        table.cut(watermark_ms, watermark_ms - lateness_ms)
+        told_ms = int.from_bytes(table.packed["v"][:8], "big")
+        assert watermark_ms < min(table._timers)[0] <= told_ms
+        assert len(table._timers) <= 3
+
+
 def _without_zeros(cell: Cell) -> Cell:
     return [
         {bucket: count for bucket, count in amount.items() if count}
