@@ -9,7 +9,7 @@ from typing import Any
 import duckdb
 
 from kpi_windows.definitions import Definitions
-from tests.oracle.log import ADD, CHECKOUT, FORGOTTEN, ORDER, REMOVE, Log, insert
+from tests.oracle.log import ADD, CHECKOUT, FORGOTTEN, ORDER, REMOVE, UPDATED, Log, insert
 
 _AMOUNTS = (
     "carts",
@@ -47,7 +47,7 @@ def _carts(
     for event in events:
         if event["kind"] == FORGOTTEN:
             story.forget(event["at_ms"])
-        elif event["kind"] in (ADD, REMOVE, CHECKOUT, ORDER):
+        elif event["kind"] in (ADD, REMOVE, CHECKOUT, ORDER, UPDATED):
             story.drop_old(event["at_ms"])
             story.order(event) if event["kind"] == ORDER else story.touch(event)
     return [_row(cart, definitions.cart_idle_ms, until_ms) for cart in story.carts]
@@ -75,16 +75,26 @@ class _Story:
                 self.at_hand.pop(name)["gone"] = at
 
     def touch(self, event: dict[str, Any]) -> None:
-        """A product makes a cart; others only touch one."""
+        """A product makes a cart; others only touch one.
+
+        A snapshot adds when it has units, and is worth more than what is at hand.
+        """
         name, at = event["cart"], event["at_ms"]
-        if event["kind"] == ADD and name not in self.at_hand:
+        if event["kind"] == UPDATED:
+            known = self.at_hand.get(name)
+            event["adds"] = event["units"] > 0 and (
+                known is None or event["micros"] > known["value"]
+            )
+        if event["adds"] and name not in self.at_hand:
             cart = {"at_ms": at, "device": event["device"], "last": at, "value": 0}
             self.at_hand[name] = cart | {"left": None, "order": None, "gone": None}
             self.carts.append(self.at_hand[name])
         if name in self.at_hand:
             self._return_to(self.at_hand[name], at)
-            sign = {ADD: 1, REMOVE: -1, CHECKOUT: 0}[event["kind"]]
-            self.at_hand[name]["value"] += sign * event["micros"]
+            value = self.at_hand[name]["value"]
+            sign = {ADD: 1, REMOVE: -1, CHECKOUT: 0, UPDATED: 1}[event["kind"]]
+            before = 0 if event["kind"] == UPDATED else value
+            self.at_hand[name]["value"] = before + sign * event["micros"]
 
     def order(self, event: dict[str, Any]) -> None:
         """It ends the cart that it names, else the one without a name, else, without a name

@@ -21,7 +21,7 @@ from kpi_windows.definitions import Definitions
 EPOCH = datetime.fromisoformat("1970-01-01T00:00:00+00:00")
 
 PAGE, LINK, SHOWN, CHOSEN, CHAT, BEAT, ADD, REMOVE, CHECKOUT = range(9)
-ORDER, CONTACT, FORGOTTEN = range(9, 12)
+ORDER, CONTACT, FORGOTTEN, UPDATED = range(9, 13)
 """What happens to a visitor, in this order when at once."""
 
 _VISITOR_KINDS = {
@@ -33,6 +33,7 @@ _VISITOR_KINDS = {
     "heartbeat": BEAT,
     "product_added": ADD,
     "product_removed": REMOVE,
+    "cart_updated": UPDATED,
     "checkout_started": CHECKOUT,
 }
 OPENED, REASSIGNED, ANSWERED, ESCALATED, HELD, RESOLVED, REOPENED, RATED = range(8)
@@ -60,6 +61,7 @@ SCHEMAS: dict[str, dict[str, str]] = {
         ),
         **dict.fromkeys(("place", "cart", "channel", "promotion"), "VARCHAR"),
         "micros": "BIGINT",
+        "adds": "BOOLEAN",
     },
     "orders": {
         "order_id": "VARCHAR",
@@ -240,11 +242,14 @@ def _take_visitor(log: Log, event: dict[str, Any], definitions: Definitions) -> 
         "cart": event.get("cart_id") or "",
         "promotion": event.get("promotion_id") or None,
         "micros": 0,
+        "units": event.get("units"),
+        "adds": event["type"] == "product_added",
     }
     if row["kind"] == LINK:
         row["place"] = event.get("place", "site") or None
-    if row["kind"] in (ADD, REMOVE):
+    if row["kind"] in (ADD, REMOVE, UPDATED):
         price = _decimal(event.get("price")) * event.get("quantity", 1)
+        price = _decimal(event.get("value")) if row["kind"] == UPDATED else price
         row["micros"] = in_shop(micros(price), event.get("currency"), event["at_ms"], definitions)
     log.visitor_events.append(row)
 

@@ -230,11 +230,14 @@ class Maker:
         visitor = self.visitor()
         at_ms = self.time(visitor)
         kind = self.chance.choices(
-            ("product_added", "product_removed", "checkout_started"), (5, 2, 2)
+            ("product_added", "product_removed", "checkout_started", "cart_updated"), (4, 2, 2, 4)
         )[0]
         fields: dict[str, Any] = {"visitor_id": visitor, **self.context()}
         fields["cart_id"] = self.maybe("k1", "k2", share=0.5)
-        if kind != "checkout_started":
+        if kind == "cart_updated":
+            fields |= {"units": self.chance.randint(0, 3), "value": self.money()}
+            fields["currency"] = self.currency()
+        elif kind != "checkout_started":
             fields |= {"price": self.money(), "quantity": self.chance.randint(1, 3)}
             fields |= {"product_id": "p1", "currency": self.currency()}
         return "carts", visitor, self.event(kind, at_ms, **fields)

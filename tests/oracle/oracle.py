@@ -82,8 +82,8 @@ class Oracle:
 
         self.db = duckdb.connect()
         self.db.execute("SET threads = 1")
+        carts.make(self.db, log, definitions, come)  # which of a cart's snapshots add to it
         visits.make(self.db, log, definitions)
-        carts.make(self.db, log, definitions, come)
         orders.make(self.db, log, definitions)
         customers.make(self.db, log, definitions, told)
         tickets.make(self.db, log, definitions, told)

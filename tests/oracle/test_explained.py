@@ -26,7 +26,7 @@ ZONE = "Asia/Kolkata"
 BEGIN_MS = 1_709_600_000_000
 
 CLICKS = "page_viewed link_clicked promotion_viewed promotion_clicked chat_opened heartbeat".split()
-CARTS = ["product_added", "product_removed", "checkout_started"]
+CARTS = ["product_added", "product_removed", "cart_updated", "checkout_started"]
 BEHIND: dict[str, dict[str, list[str]]] = {
     "conversion_rate": {"clickstream": CLICKS, "carts": CARTS, "orders": ["order_completed"]},
     "sales": {"orders": ["order_completed", "order_refunded", "order_cancelled"]},

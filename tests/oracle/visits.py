@@ -10,7 +10,6 @@ import duckdb
 
 from kpi_windows.definitions import Definitions
 from tests.oracle.log import (
-    ADD,
     CHAT,
     CHECKOUT,
     CONTACT,
@@ -69,7 +68,7 @@ def make(db: duckdb.DuckDBPyConnection, log: Log, definitions: Definitions) -> N
         new_again=definitions.new_again_ms,
         engaged=definitions.engaged_ms,
         contact_page=definitions.contact_page_ms,
-        PAGE=PAGE, LINK=LINK, CHAT=CHAT, ADD=ADD, ORDER=ORDER, CONTACT=CONTACT,
+        PAGE=PAGE, LINK=LINK, CHAT=CHAT, ORDER=ORDER, CONTACT=CONTACT,
         FORGOTTEN=FORGOTTEN, SHOWN=SHOWN, CHECKOUT=CHECKOUT,
     ).split(";"):  # fmt: skip
         if statement.strip():
@@ -116,7 +115,7 @@ FROM (
         count(*) FILTER (kind = {PAGE}) AS page_views,
         count(*) FILTER (kind NOT IN ({PAGE}, {SHOWN})) AS others,
         count(*) FILTER (kind = {ORDER}) AS orders,
-        count(*) FILTER (kind = {ADD}) AS adds,
+        count(*) FILTER (adds) AS adds,
         count(*) FILTER (kind = {CHECKOUT}) AS checkouts,
         max((kind = {PAGE} AND page_type = 'blog')::INT) AS saw_blog,
         max((kind = {CHAT})::INT) AS with_chat
