@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from streams.simulator.chance import one_of
+from streams.simulator.chance import Choice, one_of
 from streams.simulator.options import HOUR_MS, MINUTE_MS
 from streams.simulator.rhythm import gap_ms
 from streams.simulator.stage import Moment, Stage, Story, until
@@ -15,6 +15,10 @@ from streams.simulator.stage import Moment, Stage, Story, until
 _PLAN_MS = 12 * HOUR_MS
 _DAY_MS = 24 * HOUR_MS
 _MOST_AN_HOUR = 4.0
+_SHARES: dict[str, float] = {"hours_booked": 10, "cost_booked": 10, "income_booked": 2}
+_KINDS = Choice(_SHARES)
+_INCOME = 1.3
+"""For each unit of money that is planned to be spent."""
 
 
 class Project(NamedTuple):
@@ -67,11 +71,11 @@ def bookings(stage: Stage, start_ms: int) -> Story:
     while True:
         yield until(int(at))
         project = _PROJECTS[number % 3] if number < 9 else one_of(aside, _PROJECTS)
-        kind = number // 3 % 3 if number < 9 else int(aside() * 2.2)
-        moment = _booked(stage, project, kind, int(at))
+        kind = _KINDS.values[number // 3 % 3] if number < 9 else _KINDS.of(aside)
+        moment = _booked(stage, project, kind, int(at), an_hour)
         yield moment
-        stage.truth.count(moment[3]["type"], int(at))
-        if kind == 0 and aside() < 0.08:
+        stage.truth.count(kind, int(at))
+        if kind == "hours_booked" and aside() < 0.08:
             again_ms = int(at) + 1
             hours = round(moment[3]["hours"] / 2, 2)
             yield (again_ms, *moment[1:3], {**moment[3], "timestamp": again_ms, "hours": hours})
@@ -79,16 +83,18 @@ def bookings(stage: Stage, start_ms: int) -> Story:
         at += 1 + gap_ms(aside(), 12 * an_hour if number < 9 else an_hour, at, options)
 
 
-def _booked(stage: Stage, project: Project, kind: int, at_ms: int) -> Moment:
-    """Kind 0 is hours, 1 cost, 2 income."""
-    drawn = stage.aside()
-    told: dict[str, Any] = (
-        {"type": "hours_booked", "hours": round(0.5 + 7 * drawn, 2)},
-        {"type": "cost_booked", "amount": round(project.money * (0.02 + 0.3 * drawn), 2)},
-        {"type": "income_booked", "amount": round(project.money * (0.1 + 2 * drawn), 2)},
-    )[kind]
+def _booked(stage: Stage, project: Project, kind: str, at_ms: int, an_hour: float) -> Moment:
+    """The bookings of a day come to about what is planned for it."""
+    a_day = 24 * an_hour * _SHARES[kind] / sum(_SHARES.values()) / len(_PROJECTS)
+    part = (0.4 + 1.2 * stage.aside()) / max(1.0, a_day)
+    told = {
+        "hours_booked": {"hours": round(project.hours * part, 2)},
+        "cost_booked": {"amount": round(project.money * part, 2)},
+        "income_booked": {"amount": round(_INCOME * project.money * part, 2)},
+    }[kind]
     booking_id = f"b-{stage.number()}"
     event = {
+        "type": kind,
         **told,
         "timestamp": at_ms,
         "booking_id": booking_id,
