@@ -122,8 +122,6 @@ class Shard:
 
         Raises StateDamagedError when they don't hold what their checkpoint tells.
         """
-        for table in self._tables.values():
-            table.loaded()
         refuse_incomplete(self._told, self.sizes(), self.partition)
 
     def _load_checkpoint(self, checkpoint: Checkpoint) -> None:

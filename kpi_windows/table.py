@@ -16,6 +16,7 @@ from collections.abc import Callable
 from itertools import islice
 from typing import Generic, TypeVar
 
+from kpi_windows.definitions import DAY_MS
 from kpi_windows.journeys.journal import NEVER, WORTH_TRIMMING, Entry, Journal, Journals, Rules
 
 S = TypeVar("S")
@@ -57,6 +58,8 @@ class Table(Generic[S]):
         self._aside: dict[str, list[Entry]] = {}
         self._changed: dict[str, bytes | None] = {}
         self._timers: list[tuple[int, str]] = []
+        self._soon_ms = 0
+        """Of a journal with a timer before it there is one in `_timers` that is no later."""
         self._lateness_ms = lateness_ms
         self._most = most
         self._gap_ms = gap_ms
@@ -115,11 +118,6 @@ class Table(Generic[S]):
             raise ValueError("its timer is told in two ways")
         self.packed[key] = value
 
-    def loaded(self) -> None:
-        """Rebuilds the timers after a restore."""
-        self._timers = [(int.from_bytes(v[:8], "big"), k) for k, v in self.packed.items()]
-        heapq.heapify(self._timers)
-
     def rest(self, watermark_ms: int, horizon_ms: int) -> None:
         """Takes in what was put aside; settles, trims and packs what was touched."""
         hot = self._hot
@@ -133,10 +131,7 @@ class Table(Generic[S]):
         hot.clear()
 
     def _rest(self, key: str, journal: Journal[S], watermark_ms: int, horizon_ms: int) -> None:
-        """Lets go of one; its timer is when time will state something, or trim or drop it.
-
-        One that moves away finds its place in `_timers` once the earlier one is over.
-        """
+        """Lets go of one; its timer is when time will state something, or trim or drop it."""
         at_ms = self.journals.settle(journal, watermark_ms)
         if journal.last_ms < horizon_ms or journal.packed + len(journal.kept) >= WORTH_TRIMMING:
             self.journals.trim(journal, horizon_ms)
@@ -151,7 +146,7 @@ class Table(Generic[S]):
         if final_ms <= watermark_ms:  # while others are behind, it is looked at again and again
             final_ms = watermark_ms + self._lateness_ms + 1
         at_ms = min(at_ms, final_ms)
-        if at_ms < journal.timer_ms:
+        if at_ms < min(journal.timer_ms, self._soon_ms):
             heapq.heappush(self._timers, (at_ms, key))
         journal.timer_ms = at_ms
         packed = at_ms.to_bytes(8, "big") + self.journals.pack(journal)
@@ -160,6 +155,8 @@ class Table(Generic[S]):
 
     def cut(self, watermark_ms: int, horizon_ms: int) -> list[tuple[bytes, bytes | None]]:
         """Also settles what time alone makes due; what changed since the last cut."""
+        if watermark_ms >= self._soon_ms:
+            self._look_ahead(watermark_ms)
         timers = self._timers
         later_ms: dict[str, int] = {}
         while timers and timers[0][0] <= watermark_ms:
@@ -172,13 +169,21 @@ class Table(Generic[S]):
             if self.touched >= MANY:
                 self.rest(watermark_ms, horizon_ms)
         for key, at_ms in later_ms.items():
-            heapq.heappush(timers, (at_ms, key))
+            if at_ms < self._soon_ms:
+                heapq.heappush(timers, (at_ms, key))
         self.rest(watermark_ms, horizon_ms)
         if len(self.packed) > self._most:
             self._make_room()
         changes = [(self.letter + key.encode(), packed) for key, packed in self._changed.items()]
         self._changed.clear()
         return changes
+
+    def _look_ahead(self, watermark_ms: int) -> None:
+        """Gathers the timers of a day: most are of those who rest, and a year away."""
+        self._soon_ms = soon_ms = watermark_ms + DAY_MS
+        timers = ((int.from_bytes(packed[:8], "big"), key) for key, packed in self.packed.items())
+        self._timers = [timer for timer in timers if timer[0] < soon_ms]
+        heapq.heapify(self._timers)
 
     def _told_ms(self, key: str) -> int:
         """The timer of a journal that rests; 0 of any other."""
@@ -199,8 +204,6 @@ class Table(Generic[S]):
                     break
             else:
                 self.packed[key] = self.packed.pop(key)
-        if len(self._timers) > 2 * len(self.packed) + _AT_ONCE:  # most are of journals let go
-            self.loaded()
 
     def _may_go(self, packed: bytes) -> bool:
         journal = self.journals.unpack(packed[8:])

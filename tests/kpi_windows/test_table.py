@@ -113,20 +113,42 @@ def test_a_timer_that_moved_away_writes_nothing_until_it_is_over() -> None:
     assert table.journals.unpack(table.packed["v"][8:]).is_final
 
 
-@given(st.lists(st.tuples(st.integers(0, 90), st.booleans()), max_size=30))
-def test_timers_are_never_missed_and_do_not_pile_up(minutes: list[tuple[int, bool]]) -> None:
+@given(
+    st.lists(
+        st.tuples(st.integers(0, 5), st.sampled_from((1, 30, 600, 3_000)), st.booleans()),
+        max_size=40,
+    )
+)
+def test_no_timer_is_missed_and_they_do_not_pile_up(told: list[tuple[int, int, bool]]) -> None:
     lateness_ms = DEFINITIONS.longest_lateness_ms
     rules = visitor.VisitorRules(DEFINITIONS, Deltas(), Grid("UTC"))
     table = Table(b"v", rules, lateness_ms, MOST, DEFINITIONS.visit_gap_ms, visitor.begin)
     minute = 0
-    for later, is_cart in minutes:
+    for number, later, is_cart in told:
         minute += later
-        table.put("v", add(minute) if is_cart else page(minute, page="/"))
+        if number:  # else time passes, and nothing comes
+            table.put(str(number), add(minute) if is_cart else page(minute, page="/"))
         watermark_ms = T0 + minute * MINUTE_MS
         table.cut(watermark_ms, watermark_ms - lateness_ms)
-        told_ms = int.from_bytes(table.packed["v"][:8], "big")
-        assert watermark_ms < min(table._timers)[0] <= told_ms
-        assert len(table._timers) <= 3
+        timers = [int.from_bytes(packed[:8], "big") for packed in table.packed.values()]
+        assert all(at_ms > watermark_ms for at_ms in timers)
+    assert len(table._timers) <= 3 * len(table)
+
+
+def test_timers_of_a_year_from_now_take_no_room() -> None:
+    lateness_ms = DEFINITIONS.longest_lateness_ms
+    rules = visitor.VisitorRules(DEFINITIONS, Deltas(), Grid("UTC"))
+    table = Table(b"v", rules, lateness_ms, MOST, DEFINITIONS.visit_gap_ms, visitor.begin)
+    for hour in range(100):
+        table.put("v", page(hour * 60, page="/"))
+        for minute in (0, 50):  # the visit is over
+            watermark_ms = T0 + hour * HOUR_MS + minute * MINUTE_MS
+            table.cut(watermark_ms, watermark_ms - lateness_ms)
+    assert len(table) == 1
+    assert not table._timers
+    year_ms = T0 + 100 * HOUR_MS + DEFINITIONS.new_again_ms
+    table.cut(year_ms, year_ms - lateness_ms)
+    assert not len(table)
 
 
 def _without_zeros(cell: Cell) -> Cell:
