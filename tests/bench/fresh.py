@@ -154,19 +154,19 @@ def measure(bootstrap: str, sizes: Sizes, folder: Path) -> dict[str, Any]:
         Kpi("exporter", folder=folder, settings=settings) as exporter,
         subprocess.Popen(
             [
-                *(sys.executable, "-m", "tests.bench.pace", bootstrap, str(sizes.fresh_rate)),
-                *(str(seconds), str(sizes.fresh_visitors), str(folder / "events")),
+                *(sys.executable, "-m", "tests.bench.prepared", bootstrap, str(sizes.fresh_rate)),
+                *(str(seconds), str(sizes.fresh_visitors)),
             ],
             cwd=REPOSITORY,
             stdout=subprocess.PIPE,
             text=True,
-        ) as pace,
+        ) as clicks,
     ):
         try:
             until("the worker begins", lambda: worker.said(RESTORED), 60)
             url = exporter.url() + "/metrics"
-            assert pace.stdout is not None
-            assert pace.stdout.readline().strip() == "sending"
+            assert clicks.stdout is not None
+            assert clicks.stdout.readline().strip() == "sending"
             time.sleep(sizes.fresh_warm_up_seconds)  # what is measured is the steady state
             processes = [*worker.processes(), *exporter.processes()]
             before = exporters_delays(get(url))
@@ -175,10 +175,10 @@ def measure(bootstrap: str, sizes: Sizes, folder: Path) -> dict[str, Any]:
             probe.run(sizes.fresh_seconds)
             page = get(url)
             wall_s, used_s = time.monotonic() - began, cpu_s(processes) - began_cpu
-            pace.terminate()
-            told = json.loads(pace.stdout.read().strip().splitlines()[-1])
+            clicks.terminate()
+            told = json.loads(clicks.stdout.read().strip().splitlines()[-1])
         finally:
-            pace.kill()
+            clicks.kill()
     after = exporters_delays(page)
     ordered = sorted(probe.delays_s)
     return {

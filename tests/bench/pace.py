@@ -20,9 +20,9 @@ from tests.bench.clickstream import produce, producer
 from tests.bench.sizes import CLICKS, START_MS
 
 _TICK_S = 0.01
-_FIELD = b'"timestamp":'
+FIELD = b'"timestamp":'
 _ID = b'"event_id":"'
-_DIGITS = 13
+DIGITS = 13
 SOONER = 1.6
 """As fast as this is what is in the past sent: a worker takes it, at half of what it takes live."""
 
@@ -34,8 +34,8 @@ def write(file: Path, rate: int, seconds: int, visitors: int) -> None:
     )
     with file.open("wb") as out:
         for each in islice(Shop(2, options).events(START_MS), rate * seconds):
-            at = each.value.index(_FIELD) + len(_FIELD)
-            front, rest = each.value[:at], each.value[at + _DIGITS :]
+            at = each.value.index(FIELD) + len(FIELD)
+            front, rest = each.value[:at], each.value[at + DIGITS :]
             due, happened = each.arrival_ms - START_MS, each.at_ms - START_MS
             out.write(b"%d\t%s\t%s\t%d\t%s\n" % (due, each.key, front, happened, rest))
 
