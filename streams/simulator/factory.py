@@ -182,4 +182,4 @@ def incidents(stage: Stage, start_ms: int) -> Iterator[Moment]:
         }
         yield (at_ms, "production", incident_id.encode(), event)
         stage.truth.count("incidents", at_ms)
-        at += gap_ms(aside(), options.hourly_visits / 4_000, at, options)
+        at += gap_ms(aside(), options.hourly_visits / 500, at, options)
