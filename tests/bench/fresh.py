@@ -14,6 +14,8 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -145,46 +147,40 @@ def quantile(before: dict[float, float], after: dict[float, float], share: float
 
 
 def measure(bootstrap: str, sizes: Sizes, folder: Path) -> dict[str, Any]:
-    """Worker, exporter and a producer at the wanted rate on a broker with nothing else to do."""
+    """Workers, exporter and a producer at the wanted rate on a broker with nothing else to do."""
     folder.mkdir()
     settings = settings_of(bootstrap, "fresh")
     seconds = sizes.fresh_warm_up_seconds + sizes.fresh_seconds + 15
-    with (
-        Kpi("worker", "--create-topics", folder=folder, settings=settings) as worker,
-        Kpi("exporter", folder=folder, settings=settings) as exporter,
-        subprocess.Popen(
-            [
-                *(sys.executable, "-m", "tests.bench.prepared", bootstrap, str(sizes.fresh_rate)),
-                *(str(seconds), str(sizes.fresh_visitors)),
-            ],
-            cwd=REPOSITORY,
-            stdout=subprocess.PIPE,
-            text=True,
-        ) as clicks,
-    ):
-        try:
-            until("the worker begins", lambda: worker.said(RESTORED), 60)
-            url = exporter.url() + "/metrics"
-            assert clicks.stdout is not None
-            assert clicks.stdout.readline().strip() == "sending"
-            time.sleep(sizes.fresh_warm_up_seconds)  # what is measured is the steady state
-            processes = [*worker.processes(), *exporter.processes()]
-            before = exporters_delays(get(url))
-            began, began_cpu = time.monotonic(), cpu_s(processes)
-            probe = Probe(bootstrap, url)
-            probe.run(sizes.fresh_seconds)
-            page = get(url)
-            wall_s, used_s = time.monotonic() - began, cpu_s(processes) - began_cpu
-            clicks.terminate()
-            told = json.loads(clicks.stdout.read().strip().splitlines()[-1])
-        finally:
-            clicks.kill()
+    with ExitStack() as stack:
+        workers = []
+        for number in range(sizes.fresh_workers):
+            own = folder / f"worker-{number}"
+            own.mkdir()
+            worker = Kpi("worker", "--create-topics", folder=own, settings=settings)
+            workers.append(stack.enter_context(worker))
+            _await_partitions(worker)
+        exporter = stack.enter_context(Kpi("exporter", folder=folder, settings=settings))
+        url = exporter.url() + "/metrics"
+        clicks = stack.enter_context(_clicks(bootstrap, sizes, seconds))
+        assert clicks.stdout is not None
+        assert clicks.stdout.readline().strip() == "sending"
+        time.sleep(sizes.fresh_warm_up_seconds)  # what is measured is the steady state
+        processes = [each for kpi in (*workers, exporter) for each in kpi.processes()]
+        before = exporters_delays(get(url))
+        began, began_cpu = time.monotonic(), cpu_s(processes)
+        probe = Probe(bootstrap, url)
+        probe.run(sizes.fresh_seconds)
+        page = get(url)
+        wall_s, used_s = time.monotonic() - began, cpu_s(processes) - began_cpu
+        clicks.terminate()
+        told = json.loads(clicks.stdout.read().strip().splitlines()[-1])
     after = exporters_delays(page)
     ordered = sorted(probe.delays_s)
     return {
+        "workers": len(workers),
         "events_per_second": told["events"] / told["wall_s"],
         "most_behind_s": told["behind_s"],
-        "cores_of_worker_and_exporter": used_s / wall_s,
+        "cores_of_workers_and_exporter": used_s / wall_s,
         "probes": len(ordered),
         "probe_median_s": ordered[len(ordered) // 2],
         "probe_p99_s": ordered[min(len(ordered) - 1, int(0.99 * len(ordered)))],
@@ -194,3 +190,19 @@ def measure(bootstrap: str, sizes: Sizes, folder: Path) -> dict[str, Any]:
         "scrape_median_s": sorted(probe.scrape_s)[len(probe.scrape_s) // 2],
         "scrape_max_s": max(probe.scrape_s),
     }
+
+
+def _await_partitions(worker: Kpi) -> None:
+    """Those that began before it have given some up then."""
+    until("a worker begins", lambda: worker.said(RESTORED), 60)
+
+
+@contextmanager
+def _clicks(bootstrap: str, sizes: Sizes, seconds: int) -> Iterator[subprocess.Popen[str]]:
+    told = bootstrap, sizes.fresh_rate, seconds, sizes.fresh_visitors
+    command = [sys.executable, "-m", "tests.bench.prepared", *map(str, told)]
+    with subprocess.Popen(command, cwd=REPOSITORY, stdout=subprocess.PIPE, text=True) as clicks:
+        try:
+            yield clicks
+        finally:
+            clicks.kill()

@@ -34,14 +34,11 @@ _Tick = tuple[int, list[Any]]
 """When it is due, in ms since the start, and the batch of each partition."""
 
 
-def made(
-    to: AIOKafkaProducer, options: ShopOptions, seconds: int, began_ms: int
-) -> Iterator[_Tick]:
+def made(to: AIOKafkaProducer, options: ShopOptions, events: int, began_ms: int) -> Iterator[_Tick]:
     """Tick by tick, ready to be sent."""
-    rate = int(options.events_per_second)
     partitions: dict[bytes, int] = {}
     due_ms, batches = 0, [to.create_batch() for _ in range(PARTITIONS)]
-    for each in islice(Shop(2, options).events(START_MS), rate * seconds):
+    for each in islice(Shop(2, options).events(START_MS), events):
         arrival_ms = each.arrival_ms - START_MS
         if arrival_ms >= due_ms + _TICK_MS:
             yield due_ms + _TICK_MS, _built(batches)
@@ -72,10 +69,10 @@ async def send(bootstrap: str, rate: int, seconds: int, visitors: int) -> dict[s
         bootstrap_servers=bootstrap, compression_type="lz4", max_batch_size=1 << 20
     )
     tried = time.monotonic()
-    list(made(to, options, _TRIED_S, 0))
+    list(made(to, options, rate * _TRIED_S, 0))
     will_take_s = (time.monotonic() - tried) / _TRIED_S * seconds * _RESERVE + _TRIED_S
     began_ms = time.time_ns() // 1_000_000 + int(will_take_s * 1_000)
-    ticks = list(made(to, options, seconds, began_ms))
+    ticks = list(made(to, options, rate * seconds, began_ms))
     await to.start()
     try:
         return await _in_step(to, ticks, began_ms)

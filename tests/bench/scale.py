@@ -140,7 +140,7 @@ def delays(sizes: Sizes, most: float, folder: Path) -> list[dict[str, Any]]:
         rate = int(most * share)
         say(f"delay at {rate:,} events a second, {share:.0%} of the most")
         with KafkaBroker(extra_properties=UNHURRIED) as broker:
-            paced = replace(sizes, fresh_rate=rate)
+            paced = replace(sizes, fresh_rate=rate, fresh_workers=1)
             found = fresh.measure(broker.bootstrap, paced, folder / f"fresh-{rate}")
         told.append({"share": share, "rate": rate, **found})
     return told

@@ -34,6 +34,8 @@ class Sizes:
     fresh_rate: int = 20_000
     fresh_seconds: int = 60
     fresh_warm_up_seconds: int = 90
+    fresh_workers: int = 2
+    """As docker-compose.yml starts them: one alone needs nearly a whole core at that rate."""
     fresh_visitors: int = 1_000_000
     """In turns, visits of five minutes: with few, whose visits never end, and a short warm-up a rate
     seems to last that doesn't."""
