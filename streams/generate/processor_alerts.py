@@ -313,7 +313,7 @@ def _limits() -> tuple[Alert, ...]:
             "Who comes back counts as new; what refers to one that was let go doesn't find it. If these "
             "are bots with ids of their own, let the shop mark them (`is_bot`) or leave them out. If they "
             "are customers, raise `most_journeys` under `[shop]`, and the workers' memory with it (about "
-            "620 bytes each), or shorten how long they are kept.",
+            "520 bytes each), or shorten how long they are kept.",
             *_pair({let_go: "0+10x75"}, {let_go: flat(7)}, 150.0, at=20, what="visitors"),
             carried=("what",),
         ),
