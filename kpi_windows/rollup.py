@@ -11,7 +11,7 @@ from heapq import nsmallest
 
 from kpi_windows.aggregators import Cell, check_packed, copy, is_empty, merge, pack, unpack
 from kpi_windows.codec import BEFORE, pane_key, parse_pane_key
-from kpi_windows.definitions import Definitions
+from kpi_windows.definitions import MINUTE_MS, Definitions
 from kpi_windows.facts import OVERFLOW, Deltas, Fact
 from kpi_windows.facts.fact import OTHER
 from kpi_windows.measures import facts_of
@@ -88,9 +88,9 @@ class Panes:
         changes: list[Change] = [(key, self.packed.get(key)) for key in changed]
         changes += [(key, None) for key in self._unknown]
         self._unknown.clear()
-        hour_ms, _ = self._grid.parents(watermark_ms - watermark_ms % 60_000)
-        if hour_ms > self._expired_until_ms:
-            self._expired_until_ms = hour_ms
+        minute_ms = watermark_ms - watermark_ms % MINUTE_MS
+        if minute_ms > self._expired_until_ms:
+            self._expired_until_ms = minute_ms
             changes += self._expire(watermark_ms)
         return changes
 

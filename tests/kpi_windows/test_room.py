@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from kpi_windows.aggregators import unpack
 from kpi_windows.codec import parse_pane_key, unpack_checkpoint
-from kpi_windows.definitions import Definitions
+from kpi_windows.definitions import HOUR_MS, MINUTE_MS, Definitions
 from kpi_windows.facts import Deltas, Fact
 from kpi_windows.facts.fact import OTHER
 from kpi_windows.facts.visits import CLICK, PAGE, VISIT
@@ -109,3 +109,14 @@ def test_a_restore_in_the_midst_of_a_flood_goes_on_alike() -> None:
         assert folded["page"] > 0
         made.append((drive.panes[0], folded))
     assert made[0] == made[1]
+
+
+def test_values_by_the_minute_are_kept_for_so_long_and_no_longer() -> None:
+    panes, deltas = panes_of(replace(Definitions(), minute_panes_ms=HOUR_MS))
+    for minute in range(150):
+        at_ms = NOON_MS + minute * MINUTE_MS
+        deltas.cell(CLICK.name, at_ms, ("site",))[0] += 1
+        changes = panes.cut(deltas, at_ms)
+        minutes = [key for key in panes.packed if parse_pane_key(key)[1] == 0]
+        assert len(minutes) == min(minute + 1, 61)  # the one at hand, and those of an hour
+        assert sum(value is None for _, value in changes) == (minute > 60)
