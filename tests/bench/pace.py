@@ -20,27 +20,34 @@ from tests.bench.clickstream import produce, producer
 from tests.bench.sizes import CLICKS, START_MS
 
 _TICK_S = 0.01
-FIELD = b'"timestamp":'
+_FIELD = b'"timestamp":'
 _ID = b'"event_id":"'
-DIGITS = 13
+_DIGITS = 13
+Click = tuple[int, bytes, bytes, int, bytes]
+"""Arrival (ms since the start), key, what precedes the time, the time, the rest."""
 SOONER = 1.6
 """As fast as this is what is in the past sent: a worker takes it, at half of what it takes live."""
 
 
-def write(file: Path, rate: int, seconds: int, visitors: int) -> None:
-    """Lines of arrival (ms since the start), key, what precedes the time, the time, the rest."""
+def clicks(rate: int, visitors: int, events: int) -> Iterator[Click]:
+    """The simulated clickstream, with times since its start."""
     options = ShopOptions(
         clickstream_only=True, visitors=visitors, events_per_second=rate, late_by_ms=20_000
     )
+    for each in islice(Shop(2, options).events(START_MS), events):
+        at = each.value.index(_FIELD) + len(_FIELD)
+        front, rest = each.value[:at], each.value[at + _DIGITS :]
+        yield each.arrival_ms - START_MS, each.key, front, each.at_ms - START_MS, rest
+
+
+def write(file: Path, rate: int, seconds: int, visitors: int) -> None:
+    """A line for each click."""
     with file.open("wb") as out:
-        for each in islice(Shop(2, options).events(START_MS), rate * seconds):
-            at = each.value.index(FIELD) + len(FIELD)
-            front, rest = each.value[:at], each.value[at + DIGITS :]
-            due, happened = each.arrival_ms - START_MS, each.at_ms - START_MS
-            out.write(b"%d\t%s\t%s\t%d\t%s\n" % (due, each.key, front, happened, rest))
+        for click in clicks(rate, visitors, rate * seconds):
+            out.write(b"%d\t%s\t%s\t%d\t%s\n" % click)
 
 
-def lines(file: Path, again_ms: int) -> Iterator[tuple[int, bytes, bytes, int, bytes]]:
+def lines(file: Path, again_ms: int) -> Iterator[Click]:
     """For ever; `again_ms` is how long one round of the file takes."""
     for number in count():
         shift_ms, id_begins = number * again_ms, b"%s%d." % (_ID, number)

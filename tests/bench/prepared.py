@@ -14,15 +14,13 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import suppress
-from itertools import islice
 from typing import Any
 
 from aiokafka import AIOKafkaProducer
 
 from kpi_windows.keys import partition_of
-from streams.simulator import Shop, ShopOptions
-from tests.bench.pace import DIGITS, FIELD
-from tests.bench.sizes import CLICKS, PARTITIONS, START_MS
+from tests.bench.pace import Click, clicks
+from tests.bench.sizes import CLICKS, PARTITIONS
 
 _TICK_MS = 20
 """Of arrivals, a batch each for every partition, as a producer's linger makes them."""
@@ -34,22 +32,19 @@ _Tick = tuple[int, list[Any]]
 """When it is due, in ms since the start, and the batch of each partition."""
 
 
-def made(to: AIOKafkaProducer, options: ShopOptions, events: int, began_ms: int) -> Iterator[_Tick]:
+def made(to: AIOKafkaProducer, told: Iterator[Click], began_ms: int) -> Iterator[_Tick]:
     """Tick by tick, ready to be sent."""
     partitions: dict[bytes, int] = {}
     due_ms, batches = 0, [to.create_batch() for _ in range(PARTITIONS)]
-    for each in islice(Shop(2, options).events(START_MS), events):
-        arrival_ms = each.arrival_ms - START_MS
+    for arrival_ms, key, front, happened_ms, rest in told:
         if arrival_ms >= due_ms + _TICK_MS:
             yield due_ms + _TICK_MS, _built(batches)
             due_ms, batches = arrival_ms, [to.create_batch() for _ in range(PARTITIONS)]
-        partition = partitions.get(each.key)
+        partition = partitions.get(key)
         if partition is None:
-            partition = partitions[each.key] = partition_of(each.key, PARTITIONS)
-        at = each.value.index(FIELD) + len(FIELD)
-        at_ms = began_ms + each.at_ms - START_MS
-        value = b"%s%d%s" % (each.value[:at], at_ms, each.value[at + DIGITS :])
-        batches[partition].append(timestamp=began_ms + arrival_ms, key=each.key, value=value)
+            partition = partitions[key] = partition_of(key, PARTITIONS)
+        value = b"%s%d%s" % (front, began_ms + happened_ms, rest)
+        batches[partition].append(timestamp=began_ms + arrival_ms, key=key, value=value)
     yield due_ms + _TICK_MS, _built(batches)
 
 
@@ -62,17 +57,14 @@ def _built(batches: list[Any]) -> list[Any]:
 
 async def send(bootstrap: str, rate: int, seconds: int, visitors: int) -> dict[str, float]:
     """In step with the clock; `behind_s` is by how much it ever fell behind."""
-    options = ShopOptions(
-        clickstream_only=True, visitors=visitors, events_per_second=rate, late_by_ms=20_000
-    )
     to = AIOKafkaProducer(
         bootstrap_servers=bootstrap, compression_type="lz4", max_batch_size=1 << 20
     )
     tried = time.monotonic()
-    list(made(to, options, rate * _TRIED_S, 0))
+    list(made(to, clicks(rate, visitors, rate * _TRIED_S), 0))
     will_take_s = (time.monotonic() - tried) / _TRIED_S * seconds * _RESERVE + _TRIED_S
     began_ms = time.time_ns() // 1_000_000 + int(will_take_s * 1_000)
-    ticks = list(made(to, options, rate * seconds, began_ms))
+    ticks = list(made(to, clicks(rate, visitors, rate * seconds), began_ms))
     await to.start()
     try:
         return await _in_step(to, ticks, began_ms)

@@ -23,6 +23,13 @@ ABANDONED = CART.slot("abandoned")
 MOST = DEFINITIONS.most_journeys
 
 
+def table_of() -> Table[visitor.VisitorState]:
+    """Of visitors, whose facts nobody asks for."""
+    rules = visitor.VisitorRules(DEFINITIONS, Deltas(), Grid("UTC"))
+    lateness_ms, gap_ms = DEFINITIONS.longest_lateness_ms, DEFINITIONS.visit_gap_ms
+    return Table(b"v", rules, lateness_ms, MOST, gap_ms, visitor.begin)
+
+
 @given(
     st.lists(st.integers(0, 59), max_size=6).map(sorted),
     st.sets(st.integers(0, 59)),
@@ -81,8 +88,7 @@ def test_what_is_put_aside_counts_as_if_it_had_been_added_at_once(
 def test_who_never_rests_is_kept_short_and_seldom_unpacked() -> None:
     lateness_ms, events = DEFINITIONS.longest_lateness_ms, 1_440
     must_be_kept = lateness_ms // 5_000
-    rules = visitor.VisitorRules(DEFINITIONS, Deltas(), Grid("UTC"))
-    table = Table(b"v", rules, lateness_ms, MOST, DEFINITIONS.visit_gap_ms, visitor.begin)
+    table = table_of()
     most = 0
     with patch.object(Journals, "_open", autospec=True, side_effect=Journals._open) as opened:
         for number in range(events):
@@ -96,8 +102,7 @@ def test_who_never_rests_is_kept_short_and_seldom_unpacked() -> None:
 
 def test_a_timer_that_moved_away_writes_nothing_until_it_is_over() -> None:
     lateness_ms, gap_ms = DEFINITIONS.longest_lateness_ms, DEFINITIONS.visit_gap_ms
-    rules = visitor.VisitorRules(DEFINITIONS, Deltas(), Grid("UTC"))
-    table = Table(b"v", rules, lateness_ms, MOST, gap_ms, visitor.begin)
+    table = table_of()
 
     def written_at(watermark_ms: int) -> list[bytes | None]:
         return [v for _, v in table.cut(watermark_ms, watermark_ms - lateness_ms)]
@@ -121,8 +126,7 @@ def test_a_timer_that_moved_away_writes_nothing_until_it_is_over() -> None:
 )
 def test_no_timer_is_missed_and_they_do_not_pile_up(told: list[tuple[int, int, bool]]) -> None:
     lateness_ms = DEFINITIONS.longest_lateness_ms
-    rules = visitor.VisitorRules(DEFINITIONS, Deltas(), Grid("UTC"))
-    table = Table(b"v", rules, lateness_ms, MOST, DEFINITIONS.visit_gap_ms, visitor.begin)
+    table = table_of()
     minute = 0
     for number, later, is_cart in told:
         minute += later
@@ -137,8 +141,7 @@ def test_no_timer_is_missed_and_they_do_not_pile_up(told: list[tuple[int, int, b
 
 def test_timers_of_a_year_from_now_take_no_room() -> None:
     lateness_ms = DEFINITIONS.longest_lateness_ms
-    rules = visitor.VisitorRules(DEFINITIONS, Deltas(), Grid("UTC"))
-    table = Table(b"v", rules, lateness_ms, MOST, DEFINITIONS.visit_gap_ms, visitor.begin)
+    table = table_of()
     for hour in range(100):
         table.put("v", page(hour * 60, page="/"))
         for minute in (0, 50):  # the visit is over

@@ -91,10 +91,10 @@ class _Story:
             self.carts.append(self.at_hand[name])
         if name in self.at_hand:
             self._return_to(self.at_hand[name], at)
-            value = self.at_hand[name]["value"]
+            if event["kind"] == UPDATED:
+                self.at_hand[name]["value"] = 0
             sign = {ADD: 1, REMOVE: -1, CHECKOUT: 0, UPDATED: 1}[event["kind"]]
-            before = 0 if event["kind"] == UPDATED else value
-            self.at_hand[name]["value"] = before + sign * event["micros"]
+            self.at_hand[name]["value"] += sign * event["micros"]
 
     def order(self, event: dict[str, Any]) -> None:
         """It ends the cart that it names, else the one without a name, else, without a name

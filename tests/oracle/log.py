@@ -248,9 +248,12 @@ def _take_visitor(log: Log, event: dict[str, Any], definitions: Definitions) -> 
     if row["kind"] == LINK:
         row["place"] = event.get("place", "site") or None
     if row["kind"] in (ADD, REMOVE, UPDATED):
-        price = _decimal(event.get("price")) * event.get("quantity", 1)
-        price = _decimal(event.get("value")) if row["kind"] == UPDATED else price
-        row["micros"] = in_shop(micros(price), event.get("currency"), event["at_ms"], definitions)
+        amount = (
+            _decimal(event.get("value"))
+            if row["kind"] == UPDATED
+            else _decimal(event.get("price")) * event.get("quantity", 1)
+        )
+        row["micros"] = in_shop(micros(amount), event.get("currency"), event["at_ms"], definitions)
     log.visitor_events.append(row)
 
 
