@@ -22,6 +22,8 @@ __all__ = ["SUMS", "Cells", "Labels", "MergedPanes"]
 
 _PENDING_CELLS = 200_000
 """With more differences than this nobody has asked for long: cubes are dropped and made again."""
+_COVERS = 1_024
+"""So many stretches of time are remembered as panes: a minute asks for some 100, of which most are new."""
 _BEFORE_ALL: Pane = (BEFORE, 0)
 
 Partial = dict[int, dict[Labels, bytes]]
@@ -46,8 +48,8 @@ class MergedPanes:
         self._changed = 0
         self._gone: defaultdict[str, set[Pane]] = defaultdict(set)
         self._rises: defaultdict[str, dict[Pane, dict[str, tuple[int, int]]]] = defaultdict(dict)
-        self._cover = lru_cache(maxsize=4_096)(self._covered)
-        self._kept = lru_cache(maxsize=4_096)(self._still_kept)
+        self._cover = lru_cache(maxsize=_COVERS)(self._covered)
+        self._kept = lru_cache(maxsize=_COVERS)(self._still_kept)
         self.oldest_minute_ms: int | None = None
         """Minute panes before it no longer exist, nor hour panes before `oldest_hour_ms`."""
         self.oldest_hour_ms: int | None = None
