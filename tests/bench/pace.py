@@ -25,8 +25,6 @@ _ID = b'"event_id":"'
 _DIGITS = 13
 Click = tuple[int, bytes, bytes, int, bytes]
 """Arrival (ms since the start), key, what precedes the time, the time, the rest."""
-SOONER = 1.6
-"""As fast as this is what is in the past sent: a worker takes it, at half of what it takes live."""
 
 
 def clicks(rate: int, visitors: int, events: int) -> Iterator[Click]:
@@ -58,21 +56,16 @@ def lines(file: Path, again_ms: int) -> Iterator[Click]:
                 yield int(due) + shift_ms, key, front, int(happened) + shift_ms, rest
 
 
-def send(bootstrap: str, file: Path, seconds: int, again_s: int, before_s: int) -> dict[str, float]:
-    """In step with the clock; `behind_s` is by how much it ever fell behind.
-
-    It begins so long `before` now, and is `SOONER` times as fast until it has come to now.
-    """
+def send(bootstrap: str, file: Path, seconds: int, again_s: int) -> dict[str, float]:
+    """In step with the clock; `behind_s` is by how much it ever fell behind."""
     stopped: list[int] = []
     signal.signal(signal.SIGTERM, lambda number, _frame: stopped.append(number))
     to = producer(bootstrap)
-    called_ms = time.time_ns() / 1e6
-    began_ms = called_ms - before_s * 1_000
+    began_ms = time.time_ns() / 1e6
     events = 0
     behind_ms = 0.0
     for due_ms, key, front, happened_ms, rest in lines(file, again_s * 1_000):
-        due_at_ms = max(began_ms + due_ms, called_ms + due_ms / SOONER)
-        while (ahead_ms := due_at_ms - time.time_ns() / 1e6) > 0 and not stopped:
+        while (ahead_ms := began_ms + due_ms - time.time_ns() / 1e6) > 0 and not stopped:
             time.sleep(max(_TICK_S, ahead_ms / 1e3))
         if stopped or due_ms >= seconds * 1_000:
             break
@@ -81,25 +74,19 @@ def send(bootstrap: str, file: Path, seconds: int, again_s: int, before_s: int) 
         value = b"%s%d%s" % (front, at_ms, rest)
         produce(to, CLICKS, key, value, int(began_ms) + due_ms)
         events += 1
-    wall_s = time.time() - called_ms / 1e3
+    wall_s = time.time() - began_ms / 1e3
     to.flush(30)
     return {"events": events, "wall_s": wall_s, "behind_s": behind_ms / 1e3}
 
 
 def main(
-    bootstrap: str,
-    rate: str,
-    seconds: str,
-    visitors: str,
-    path: str,
-    again: str = "",
-    before: str = "0",
+    bootstrap: str, rate: str, seconds: str, visitors: str, path: str, again: str = ""
 ) -> None:
     """`again`: the seconds that the file has, when it is sent more than once."""
     in_file = int(again or seconds)
     write(Path(path), int(rate), in_file, int(visitors))
     print("sending", flush=True)
-    print(json.dumps(send(bootstrap, Path(path), int(seconds), in_file, int(before))), flush=True)
+    print(json.dumps(send(bootstrap, Path(path), int(seconds), in_file)), flush=True)
 
 
 if __name__ == "__main__":

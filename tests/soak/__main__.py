@@ -24,7 +24,6 @@ import psutil
 
 from kpi_windows.events import TOPICS
 from tests.bench import clickstream, report, worker
-from tests.bench.pace import SOONER
 from tests.bench.processes import KPI, REPOSITORY, Kpi, get, until
 from tests.bench.sizes import CLICKS, PARTITIONS, UNHURRIED
 from tests.kafka.broker import KafkaBroker, why_not
@@ -67,9 +66,9 @@ def ended(process: subprocess.Popen[str]) -> Iterator[subprocess.Popen[str]]:
             process.kill()
 
 
-def _clicks(bootstrap: str, rate: int, before_s: int, file: Path) -> subprocess.Popen[str]:
-    """From so long before now on, until they are ended."""
-    told = (bootstrap, rate, _FOR_EVER_S, rate * _ROUND_S // 12, file, _ROUND_S, before_s)
+def _clicks(bootstrap: str, rate: int, file: Path) -> subprocess.Popen[str]:
+    """From now on, until they are ended."""
+    told = (bootstrap, rate, _FOR_EVER_S, rate * _ROUND_S // 12, file, _ROUND_S)
     command = [sys.executable, "-m", "tests.bench.pace", *map(str, told)]
     return subprocess.Popen(command, cwd=REPOSITORY, stdout=subprocess.PIPE, text=True)
 
@@ -125,7 +124,6 @@ class Soak:
 
     def _soak(self, rate: int) -> dict[str, Any]:
         told = self._told
-        before_s = int(told.fill * 60 * (1 - 1 / SOONER))  # the others pass meanwhile
         with KafkaBroker(extra_properties=UNHURRIED) as broker, ExitStack() as stack:
             broker.create_topics((*TOPICS, _ELSEWHERE), partitions=PARTITIONS, config=_INPUT)
             settings = {**worker.settings_of(broker.bootstrap, "soak"), **_KEPT}
@@ -136,7 +134,7 @@ class Soak:
             until("the worker begins", lambda: works.said(worker.RESTORED), 60)
             urls = [each.url() + "/metrics" for each in (works, serves)]
             say(f"making {_ROUND_S} s of clicks")
-            clicks = _clicks(broker.bootstrap, rate, before_s, self._folder / "clicks")
+            clicks = _clicks(broker.bootstrap, rate, self._folder / "clicks")
             stack.enter_context(ended(clicks))
             assert clicks.stdout is not None
             assert clicks.stdout.readline().strip() == "sending"
@@ -146,10 +144,10 @@ class Soak:
             stack.enter_context(ended(shop))
             processes = _processes(works, serves, broker)
             sampler = Sampler(processes, urls[0], urls[1], broker.folder)
-            say(f"the hour before: {before_s / 60:.0f} minutes in {told.fill / SOONER:.0f}")
+            say(f"filling what is kept for an hour: {told.fill:g} minutes")
             runs = sampler, works, serves
             full_s = self._sample(
-                lambda last: last["lag"] < 5 * rate and last["at_s"] + before_s >= told.fill * 60,
+                lambda last: last["lag"] < 5 * rate and last["at_s"] >= told.fill * 60,
                 *runs,
             )
             say(f"full, and live; {told.minutes:g} minutes from now on are judged")
@@ -239,12 +237,7 @@ def arguments() -> argparse.Namespace:
         prog="make soak", description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
     parser.add_argument("--minutes", type=float, default=30.0, help="how long [30]")
-    parser.add_argument(
-        "--fill",
-        type=float,
-        default=62.0,
-        help=f"minutes before these, {SOONER:g} times as fast [62]",
-    )
+    parser.add_argument("--fill", type=float, default=62.0, help="minutes before these [62]")
     parser.add_argument("--maximum", type=float, help="events/s live, instead of measuring it")
     parser.add_argument("--maximum-events", type=int, default=1_200_000, help="for measuring it")
     parser.add_argument("--rate", type=int, help="events a second, instead of half the maximum")
