@@ -1,12 +1,12 @@
 """How amounts add up: sums, histograms and distinct counts, all mergeable, the first two signed.
 
 A *cell* is a list with one amount a slot; an amount is an int (Sum), a dict bucket -> signed
-count (Histogram; a bucket is an int or a text), or a `Distinct`.  It must not know which fact a cell belongs to.
+count (Histogram, whose buckets are ints, or Names, whose are texts), or a `Distinct`.  It must not know which fact a cell belongs to.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence, Set
 from enum import IntEnum
 from typing import Any
 
@@ -23,9 +23,10 @@ class Kind(IntEnum):
     SUM = 0
     HISTOGRAM = 1
     DISTINCT = 2
+    NAMES = 3
 
 
-_EMPTY: tuple[Callable[[], Any], ...] = (int, dict, Distinct)
+_EMPTY: tuple[Callable[[], Any], ...] = (int, dict, Distinct, dict)
 
 
 def zero(kinds: Iterable[Kind]) -> Cell:
@@ -106,25 +107,45 @@ def unpack(packed: bytes) -> Cell:
     return cell
 
 
-_INTS = {int}
+_INTS, _TEXTS = {int}, {str}
+_DIGITS = 100
+"""No sum of a shop has as many, and a float has room for them."""
 
 
 def _is_sum(amount: Any) -> bool:
     """A huge one is packed as text, which is what `str` makes of it."""
     if amount.__class__ is str:
-        return amount.removeprefix("-").isdecimal() and str(int(amount)) == amount
+        is_number = len(amount) <= _DIGITS and amount.removeprefix("-").isdecimal()
+        return is_number and str(int(amount)) == amount
     return amount.__class__ is int
 
 
 def _is_histogram(amount: Any) -> bool:
-    return amount.__class__ is dict and set(map(type, amount.values())) <= _INTS
+    return _counts(amount, _INTS) and (not amount or min(amount) >= 0)
+
+
+def _are_names(amount: Any) -> bool:
+    return _counts(amount, _TEXTS)
+
+
+def _counts(amount: Any, buckets: Set[type]) -> bool:
+    return (
+        amount.__class__ is dict
+        and set(map(type, amount)) <= buckets
+        and set(map(type, amount.values())) <= _INTS
+    )
 
 
 def _is_distinct(amount: Any) -> bool:
     return amount.__class__ is bytes and Distinct.is_packed(amount)
 
 
-_IS_PACKED: tuple[Callable[[Any], bool], ...] = (_is_sum, _is_histogram, _is_distinct)
+_IS_PACKED: tuple[Callable[[Any], bool], ...] = (
+    _is_sum,
+    _is_histogram,
+    _is_distinct,
+    _are_names,
+)
 """By kind: whether it can be one that was packed."""
 
 

@@ -10,6 +10,8 @@ from typing import Any
 
 import msgspec
 
+from kpi_windows.definitions import DAY_MS, MINUTE_MS
+from kpi_windows.events import EARLIEST_MS, LATEST_MS
 from kpi_windows.facts import FACTS, Fact
 
 FORMAT = 1
@@ -20,6 +22,9 @@ CHECKPOINT = b"checkpoint"
 
 BEFORE = 9
 """The pane level that holds all expired days of a level fact; its start is 0."""
+
+_FIRST_MS = EARLIEST_MS - DAY_MS
+"""The day of the earliest event may begin before it."""
 
 _encode = msgspec.msgpack.Encoder().encode
 _decode_key = msgspec.msgpack.Decoder(list[Any]).decode
@@ -40,6 +45,27 @@ def parse_pane_key(
     """The reverse of `pane_key`; KeyError for a fact that is none of `facts`."""
     fact, level, start_ms, *labels = _decode_key(key)
     return facts[fact], level, start_ms, tuple(labels)
+
+
+_LEVELS = frozenset((0, 1, 2))
+_INT, _TEXT = {int}, {str}
+
+
+def check_pane_key(fact: Fact, level: int, start_ms: int, labels: tuple[str, ...]) -> None:
+    """Raises ValueError for what can't be the key of a cell.
+
+    >>> check_pane_key(FACTS["chat"], 0, 1_767_268_800_001, ("home",))
+    Traceback (most recent call last):
+    ...
+    ValueError: no pane of chat
+    """
+    if {level.__class__, start_ms.__class__} != _INT or not (
+        (level in _LEVELS and start_ms % MINUTE_MS == 0 and _FIRST_MS <= start_ms <= LATEST_MS)
+        or (level == BEFORE and start_ms == 0)
+    ):
+        raise ValueError(f"no pane of {fact.name}")
+    if len(labels) != len(fact.labels) or (labels and set(map(type, labels)) != _TEXT):
+        raise ValueError(f"no labels of {fact.name}")
 
 
 class Checkpoint(msgspec.Struct, kw_only=True):

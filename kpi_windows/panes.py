@@ -12,8 +12,8 @@ from collections.abc import Hashable, Iterable, Iterator, Mapping
 from functools import lru_cache
 from operator import itemgetter
 
-from kpi_windows.aggregators import Cell, Kind, difference, merge, unpack, zero
-from kpi_windows.codec import BEFORE, CHECKPOINT, parse_pane_key
+from kpi_windows.aggregators import Cell, Kind, check_packed, difference, merge, unpack, zero
+from kpi_windows.codec import BEFORE, CHECKPOINT, check_pane_key, parse_pane_key
 from kpi_windows.cube import SUMS, Cells, Cover, Cube, Labels, Pane
 from kpi_windows.facts import FACTS, Fact
 from kpi_windows.windows import Grid, Level
@@ -55,7 +55,10 @@ class MergedPanes:
         self.oldest_hour_ms: int | None = None
 
     def apply(self, partition: int, changes: Iterable[tuple[bytes, bytes | None]]) -> None:
-        """Takes in what one partition committed: its own absolute cells; None: expired."""
+        """Takes in what one partition committed: its own absolute cells; None: expired.
+
+        Raises ValueError or TypeError for what isn't a worker's; what it told is to be forgotten then.
+        """
         self.version += 1
         for key, packed in changes:
             if key == CHECKPOINT:
@@ -64,6 +67,9 @@ class MergedPanes:
                 fact, level, start_ms, labels = parse_pane_key(key, self._facts)
             except KeyError:
                 continue  # a newer worker's fact: nobody here asks for it
+            check_pane_key(fact, level, start_ms, labels)
+            if packed is not None:
+                check_packed(packed, fact.kinds)
             self._put(partition, fact, (level, start_ms), labels, packed)
         if self._changed > _PENDING_CELLS:
             self._drop_cubes()

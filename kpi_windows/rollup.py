@@ -10,7 +10,7 @@ from collections import defaultdict
 from heapq import nsmallest
 
 from kpi_windows.aggregators import Cell, check_packed, copy, is_empty, merge, pack, unpack
-from kpi_windows.codec import BEFORE, pane_key, parse_pane_key
+from kpi_windows.codec import BEFORE, check_pane_key, pane_key, parse_pane_key
 from kpi_windows.definitions import MINUTE_MS, Definitions
 from kpi_windows.facts import OVERFLOW, Deltas, Fact
 from kpi_windows.facts.fact import OTHER
@@ -19,8 +19,6 @@ from kpi_windows.room import Pane, Room
 from kpi_windows.windows import Grid
 
 _MINUTE, _HOUR, _DAY = 0, 1, 2
-_LEVELS = (_MINUTE, _HOUR, _DAY, BEFORE)
-_TEXT = {str}
 
 Change = tuple[bytes, bytes | None]
 Labels = tuple[str, ...]
@@ -65,13 +63,7 @@ class Panes:
             return
         is_new = key not in self.packed
         if is_new:
-            is_pane = level in _LEVELS and start_ms.__class__ is int
-            if (
-                not is_pane
-                or len(labels) != len(fact.labels)
-                or not set(map(type, labels)) <= _TEXT
-            ):
-                raise ValueError(f"no key of {fact.name}")
+            check_pane_key(fact, level, start_ms, labels)
         check_packed(value, fact.kinds)
         if is_new:
             self._by_pane[(level, start_ms, fact.daily)].add(key)

@@ -18,6 +18,7 @@ _PRECISION = 14
 _REGISTERS = 1 << _PRECISION
 _REST_BITS = 64 - _PRECISION
 _REST = (1 << _REST_BITS) - 1
+_RANKS = bytes(range(_REST_BITS + 2))
 
 
 def hash64(text: str) -> int:
@@ -130,7 +131,9 @@ class Distinct:
         (True, False)
         """
         kind, rest = packed[:1], len(packed) - 1
-        return rest == _REGISTERS if kind == b"d" else kind == b"s" and rest % 8 == 0
+        if kind == b"d":
+            return rest == _REGISTERS and not packed[1:].translate(None, _RANKS)
+        return kind == b"s" and rest % 8 == 0
 
     def _make_dense(self) -> None:
         hashes, self.hashes = self.hashes, None
@@ -173,6 +176,10 @@ def _larger(left: bytearray | None, right: bytearray | None) -> bytearray:
     return bytearray(((a & mask) | (b & ~mask)).to_bytes(_REGISTERS, "little"))
 
 
+_MOST_SHIFT = 64
+"""Of what is counted; a bucket beyond it would be a number of as many digits as it is large."""
+
+
 def bucket_of(amount: int) -> int:
     """The logarithmic bucket of a whole amount of 0 or more; below 128 each has its own.
 
@@ -193,7 +200,7 @@ def middle_of(bucket: int) -> float:
     """
     if bucket < 128:
         return float(bucket)
-    shift = (bucket >> 6) - 1
+    shift = min((bucket >> 6) - 1, _MOST_SHIFT)
     low = (bucket - (shift << 6)) << shift
     return low + ((1 << shift) - 1) / 2
 
@@ -206,7 +213,7 @@ def top_of(bucket: int) -> int:
     """
     if bucket < 128:
         return bucket
-    shift = (bucket >> 6) - 1
+    shift = min((bucket >> 6) - 1, _MOST_SHIFT)
     return ((bucket - (shift << 6) + 1) << shift) - 1
 
 

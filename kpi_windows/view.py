@@ -77,9 +77,13 @@ class View:
     def apply(
         self, partition: int, panes: Sequence[tuple[bytes, bytes | None]], checkpoint: bytes
     ) -> None:
-        """Takes in one committed cut of a partition: all of its records, or none."""
-        self.checkpoints[partition] = unpack_checkpoint(checkpoint)
+        """Takes in one committed cut of a partition, all of its records.
+
+        Raises ValueError or TypeError for what isn't a worker's; `forget` the partition then.
+        """
+        told = unpack_checkpoint(checkpoint)
         self.panes.apply(partition, panes)
+        self.checkpoints[partition] = told
         self._moved()
 
     def forget(self, partition: int) -> None:

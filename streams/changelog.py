@@ -36,6 +36,7 @@ class Committed(NamedTuple):
     partition: int
     records: list[tuple[bytes, bytes | None]]
     checkpoint: bytes
+    offset: int  # of the checkpoint
     timestamp_ms: int
     caught_up: bool  # it was the newest when it was read
 
@@ -201,8 +202,11 @@ def whole(batch: Batch, pending: list[Record], at_end: bool) -> list[Committed]:
             continue
         changes = [(r.key or b"", r.value) for r in pending]
         pending.clear()
+        checkpoint = record.value or b""
         found.append(
-            Committed(batch.partition, changes, record.value or b"", record.timestamp_ms, False)
+            Committed(
+                batch.partition, changes, checkpoint, record.offset, record.timestamp_ms, False
+            )
         )
     if at_end and found and not pending:
         found[-1] = found[-1]._replace(caught_up=True)

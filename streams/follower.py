@@ -19,7 +19,7 @@ from aiokafka.errors import KafkaError
 from kpi_windows.codec import FORMAT, Checkpoint, unpack_checkpoint
 from kpi_windows.engine import FORWARDED
 from kpi_windows.view import View
-from streams.changelog import follow, reader
+from streams.changelog import Committed, follow, reader
 from streams.reach import hidden, refusal
 from streams.settings import Settings
 from streams.stuck import Thing
@@ -200,11 +200,22 @@ class Follower:
                 for partition in whole.seen:
                     whole.catch_up(partition)
                 continue
-            self._refuse(cut.partition, unpack_checkpoint(cut.checkpoint))
-            live = cut.partition in whole.caught_up
-            whole.take(cut.partition, cut.records, cut.checkpoint, live=live)
+            self._take(cut)
             if cut.caught_up:
                 whole.catch_up(cut.partition)
+
+    def _take(self, cut: Committed) -> None:
+        """Raises RefusedError for what can't be a worker's."""
+        try:
+            self._refuse(cut.partition, unpack_checkpoint(cut.checkpoint))
+            live = cut.partition in self._whole.caught_up
+            self._whole.take(cut.partition, cut.records, cut.checkpoint, live=live)
+        except (ValueError, TypeError) as error:
+            raise RefusedError(
+                f"{self._topic}-{cut.partition}, the commit that ends at offset {cut.offset}: it "
+                f"isn't what a worker writes ({error!r}), so no value can be trusted. A worker "
+                "that starts says what can be made anew (docs/how-to/damage.md)."
+            ) from error
 
     def _refuse(self, partition: int, checkpoint: Checkpoint) -> None:
         """What can't be added to what was read: other bytes, or a changelog that begins again."""

@@ -33,10 +33,10 @@ class Fact:
     daily: bool = False
     """Kept by the day only."""
     limited: bool = False
-    """A histogram of a cell keeps `Definitions.pair_keys` buckets exactly; what comes when it is
-    full is counted in the bucket `OVERFLOW`."""
+    """Its histograms count names, of which a cell keeps `Definitions.pair_keys` exactly; what comes
+    when it is full is counted under `OVERFLOW`."""
     lowest: int = 0
-    """A histogram of a cell keeps only its so many lowest buckets: they tell what, not how much."""
+    """Its histograms keep so many names of a cell, the lowest: they tell what, not how much."""
     shown: str = ""
     """Its name in formulas, where that differs."""
     events: tuple[str, ...] = ()
@@ -50,9 +50,10 @@ class Fact:
     @cached_property
     def kinds(self) -> tuple[Kind, ...]:
         """The kind of each slot."""
+        are_names = self.limited or self.lowest
         return (
             (Kind.SUM,) * len(self.sums)
-            + (Kind.HISTOGRAM,) * len(self.histograms)
+            + (Kind.NAMES if are_names else Kind.HISTOGRAM,) * len(self.histograms)
             + (Kind.DISTINCT,) * len(self.distincts)
         )
 

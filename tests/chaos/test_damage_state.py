@@ -19,7 +19,7 @@ from streams.follower import Follower, Whole
 from streams.topics import RefusedError
 from streams.worker import EXIT_REFUSED
 from tests.chaos.harness import Run
-from tests.chaos.kept import Kept
+from tests.chaos.kept import Kept, cuts
 from tests.kafka.broker import KafkaBroker
 
 pytestmark = [pytest.mark.kafka]
@@ -37,6 +37,18 @@ def refused(kept: Kept, definitions: Definitions | None = None) -> str:
     with pytest.raises(RefusedError) as told:
         asyncio.run(kept.restored(definitions))
     return str(told.value)
+
+
+def followed(kept: Kept) -> None:
+    """What an exporter does that starts now, until it ends."""
+    settings = load(
+        environ={
+            "KPI_BOOTSTRAP_SERVERS": ",".join(kept.settings.bootstrap_servers),
+            "KPI_APP_ID": kept.settings.app_id,
+            "KPI_PARTITIONS": "1",
+        }
+    )
+    asyncio.run(asyncio.wait_for(Follower(settings, Whole(settings)).run(), 60))
 
 
 def test_what_nobody_damaged_comes_back(kept: Kept) -> None:
@@ -167,6 +179,28 @@ def test_bytes_that_are_not_ours_are_refused_even_from_a_transaction(
     assert found and int(found[1]) > offset
 
 
+def _hour_unknown(key: bytes, value: bytes) -> tuple[bytes, bytes]:
+    fact, level, _, *labels = msgspec.msgpack.decode(key)
+    return msgspec.msgpack.encode((fact, level, 1 << 62, *labels)), value
+
+
+@pytest.mark.parametrize("poison", [_foreign_key, _other_shape, _hour_unknown])
+def test_an_exporter_refuses_them_too(
+    kept: Kept, poison: Callable[[bytes, bytes], tuple[bytes, bytes]]
+) -> None:
+    topic = kept.names.panes
+    asyncio.run(kept.write())
+    offset, key, value = kept.newest(topic)
+    *_, (cut, _) = cuts()
+    records = [poison(key, value), (CHECKPOINT, cut.checkpoint)]
+    asyncio.run(kept.produce(topic, records, f"{kept.settings.app_id}-other"))
+    with pytest.raises(RefusedError) as told:
+        followed(kept)
+    said = str(told.value)
+    found = re.search(rf"{topic}-0, the commit that ends at offset (\d+): it isn't what", said)
+    assert found and int(found[1]) > offset
+
+
 def test_a_journey_too_many_is_found_by_the_counts(kept: Kept) -> None:
     asyncio.run(kept.write())
     _, _, value = kept.newest(kept.names.state, lambda key: key.startswith(b"v"))
@@ -235,13 +269,6 @@ def test_a_downgrade_is_refused_by_the_format_whatever_else_a_newer_version_writ
         records = [(b"~of another kind", b"\xc1"), (CHECKPOINT, newer)]
         asyncio.run(kept.produce(topic, records, f"{kept.settings.app_id}-newer"))
     assert f"has format {FORMAT + 1}, this version writes {FORMAT}" in refused(kept)
-    servers, app_id = ",".join(kept.settings.bootstrap_servers), kept.settings.app_id
-    settings = load(
-        environ={
-            "KPI_BOOTSTRAP_SERVERS": servers,
-            "KPI_APP_ID": app_id,
-            "KPI_PARTITIONS": "1",
-        }
-    )
+    app_id = kept.settings.app_id
     with pytest.raises(RefusedError, match=f"{app_id}-panes-0 has format {FORMAT + 1}"):
-        asyncio.run(asyncio.wait_for(Follower(settings, Whole(settings)).run(), 60))
+        followed(kept)

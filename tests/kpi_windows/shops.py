@@ -96,10 +96,10 @@ def random_amount(chance: random.Random, fact: Fact, kind: Kind, at_ms: int) -> 
     if kind is Kind.DISTINCT:
         return Distinct(hash64(str(chance.randrange(300))) for _ in range(chance.randrange(5)))
     sign = chance.choice((1, 1, 1, -1))
-    if fact.name == "pair":
-        return {chance.choice("abc"): sign}
     if fact.name == "sequence":
         return {f"{chance.randrange(4)}:{chance.choice('abc')}": sign}
+    if kind is Kind.NAMES:
+        return {chance.choice("abc"): sign}
     if fact.name == "ticket_flow":
         return {at_ms // MINUTE_MS: sign}
     return {bucket_of(chance.randrange(10_000)): sign}

@@ -13,15 +13,16 @@ from kpi_windows.aggregators import Cell, Kind, check_packed, pack, unpack
 from kpi_windows.sketches import Distinct
 
 SUMS = st.integers() | st.integers(-(2**80), 2**80)
-BUCKETS = st.integers(0, 2_000) | st.text(max_size=5)
-HISTOGRAMS = st.dictionaries(BUCKETS, st.integers(-100, 100), max_size=5)
-DISTINCTS = st.sets(st.integers(0, 2**64 - 1), max_size=5).map(Distinct) | st.just(
-    Distinct(range(0, 2**64, 2**52))
-)
+HISTOGRAMS = st.dictionaries(st.integers(0, 2_000), st.integers(-100, 100), max_size=5)
+NAMES = st.dictionaries(st.text(max_size=5), st.integers(-100, 100), max_size=5)
+MANY = Distinct(range(0, 2**64, 2**52))
+MANY.add(1)  # no longer exact
+DISTINCTS = st.sets(st.integers(0, 2**64 - 1), max_size=5).map(Distinct) | st.just(MANY)
 OF_KIND: dict[Kind, st.SearchStrategy[Any]] = {
     Kind.SUM: SUMS,
     Kind.HISTOGRAM: HISTOGRAMS,
     Kind.DISTINCT: DISTINCTS,
+    Kind.NAMES: NAMES,
 }
 
 
@@ -46,13 +47,20 @@ def test_whatever_is_packed_passes_and_comes_back(made: tuple[tuple[Kind, ...], 
         (Kind.SUM, "007"),
         (Kind.SUM, "-"),
         (Kind.SUM, "٣"),
+        (Kind.SUM, "9" * 400),
         (Kind.SUM, "9" * 10_000),
         (Kind.SUM, 1.5),
         (Kind.SUM, True),
         (Kind.HISTOGRAM, {1: "many"}),
         (Kind.HISTOGRAM, [1]),
+        (Kind.HISTOGRAM, {"a name": 1}),
+        (Kind.HISTOGRAM, {-1: 1}),
+        (Kind.NAMES, {1: 1}),
+        (Kind.NAMES, {"a": 1, 2: 1}),
+        (Kind.NAMES, {"a": None}),
         (Kind.DISTINCT, b"s1234567"),
         (Kind.DISTINCT, b"d12345678"),
+        (Kind.DISTINCT, b"d" + b"\x34" * 16_384),
         (Kind.DISTINCT, b""),
         (Kind.DISTINCT, 5),
     ],

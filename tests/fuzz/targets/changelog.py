@@ -1,4 +1,5 @@
-"""Records of changelogs: what isn't ours is refused by the errors that a restore knows."""
+"""Records of changelogs: what isn't ours is refused by the errors that a restore or an exporter
+knows, and of what isn't refused every value can be told."""
 
 from __future__ import annotations
 
@@ -7,9 +8,12 @@ from functools import cache
 
 import msgspec
 
+from kpi_windows.catalogue import CATALOGUE
 from kpi_windows.compatibility import DefinitionsChanged, StateDamagedError
 from kpi_windows.definitions import Definitions
 from kpi_windows.engine import Record, Shard
+from kpi_windows.kpi import Kpi
+from kpi_windows.view import View
 from tests.fuzz.target import Target
 from tests.fuzz.targets.shop import messages
 
@@ -24,6 +28,8 @@ def attempt(told: bytes) -> None:
         return
     table, length = _TABLES[told[0] % 2], told[1]
     key, value = told[2 : 2 + length], told[2 + length :]
+    if table == "panes" and key != b"checkpoint":
+        _follow(key, value)
     shard = Shard(_DEFINITIONS, 0, 1) if key == b"checkpoint" else _empty()
     try:
         shard.load(table, key, value)
@@ -36,6 +42,29 @@ def attempt(told: bytes) -> None:
         shard.load(table, key, None)
         shard.loaded()
         assert not sum(shard.sizes().values())
+
+
+def _follow(key: bytes, value: bytes) -> None:
+    """As an exporter does: whatever it takes in, it can show."""
+    view = View(_DEFINITIONS)
+    try:
+        view.apply(0, [(key, value)], records()[-1][2])
+    except (TypeError, ValueError):
+        return
+    for kpi in _kpis().get(next(iter(view.panes.versions), ""), ()):
+        for window in kpi.windows:
+            view.evaluate(kpi, window)
+            view.evaluate(kpi, window, by=kpi.reading("default").all_labels[:1], previous=True)
+
+
+@cache
+def _kpis() -> dict[str, list[Kpi]]:
+    """By fact, some of those that are made of it."""
+    found: dict[str, list[Kpi]] = {}
+    for kpi in CATALOGUE.values():
+        for fact in kpi.facts:
+            found.setdefault(fact, []).append(kpi)
+    return {fact: kpis[:3] for fact, kpis in found.items()}
 
 
 @cache
