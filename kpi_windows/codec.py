@@ -25,6 +25,8 @@ BEFORE = 9
 
 _FIRST_MS = EARLIEST_MS - DAY_MS
 """The day of the earliest event may begin before it."""
+_LEVELS = frozenset((0, 1, 2))
+_INT, _TEXT = {int}, {str}
 
 _encode = msgspec.msgpack.Encoder().encode
 _decode_key = msgspec.msgpack.Decoder(list[Any]).decode
@@ -45,10 +47,6 @@ def parse_pane_key(
     """The reverse of `pane_key`; KeyError for a fact that is none of `facts`."""
     fact, level, start_ms, *labels = _decode_key(key)
     return facts[fact], level, start_ms, tuple(labels)
-
-
-_LEVELS = frozenset((0, 1, 2))
-_INT, _TEXT = {int}, {str}
 
 
 def check_pane_key(fact: Fact, level: int, start_ms: int, labels: tuple[str, ...]) -> None:
