@@ -39,7 +39,8 @@ _SHOP_DOCS = {
     "`default` for all others.",
     "business_hours": "By weekday; a day that is left out is closed. Setting any replaces all.",
     "holidays": "Days without business hours.",
-    "minute_panes": "How long values by the minute are kept: for the windows 5m, 1h and 24h.",
+    "minute_panes": "How long values by the minute are kept: for the windows 5m, 1h and 24h. With less than "
+    "26h, 24h begins up to an hour too late; with less than 3h, 1h does too.",
     "hour_panes": "How long values by the hour are kept: for 7d and 30d.",
     "day_panes": "How long values by the day are kept: for calendar windows, back in time.",
 }
