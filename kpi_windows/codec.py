@@ -6,7 +6,7 @@ It must not know Kafka; a changelog is a mapping of bytes to bytes.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 
@@ -76,7 +76,7 @@ class Checkpoint(msgspec.Struct, kw_only=True):
     """By topic: the next offset to read."""
     heard_ms: dict[str, int] = {}
     """By topic: the latest event time."""
-    watermark_ms: int | None = None
+    watermark_ms: Annotated[int, msgspec.Meta(ge=0, le=LATEST_MS)] | None = None
     upstream_ms: dict[int, int] = {}
     """By partition: the watermark that it had told when it last forwarded."""
     passed_ms: dict[int, int] = {}

@@ -19,16 +19,21 @@ class StateDamagedError(Exception):
     """The state isn't what was written; it can only be made anew."""
 
 
-def refuse_changed(
-    checkpoint: Checkpoint, definitions: Definitions, partition: int, partitions: int
-) -> None:
-    """Raises DefinitionsChanged when the state means something else than it would today."""
+def refuse_format(checkpoint: Checkpoint, partition: int) -> None:
+    """Raises DefinitionsChanged when the state consists of other bytes than are read here."""
     if checkpoint.format != FORMAT:
         raise DefinitionsChanged(
             f"the state of partition {partition} has format {checkpoint.format}, this "
             f"version writes {FORMAT}: run the version that wrote it, or start a new app id "
             "and replay"
         )
+
+
+def refuse_changed(
+    checkpoint: Checkpoint, definitions: Definitions, partition: int, partitions: int
+) -> None:
+    """Raises DefinitionsChanged when the state means something else than it would today."""
+    refuse_format(checkpoint, partition)
     if checkpoint.fingerprint != definitions.fingerprint():
         raise DefinitionsChanged(
             f"the state of partition {partition} was made under other definitions (zone, "

@@ -40,6 +40,10 @@ class Committed(NamedTuple):
     timestamp_ms: int
     caught_up: bool  # it was the newest when it was read
 
+    def where(self, topic: str) -> str:
+        """In words, for errors."""
+        return f"{topic}-{self.partition}, the commit that ends at offset {self.offset}"
+
 
 class Reader(AIOKafkaConsumer):
     """A consumer that reads the embedded broker too.

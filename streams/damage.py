@@ -6,11 +6,13 @@ It must not know how a state is read.
 from __future__ import annotations
 
 import re
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 from aiokafka import TopicPartition
 
+from kpi_windows.compatibility import DefinitionsChanged
 from streams.topics import FORWARDED, Names, RefusedError
 
 _SHOWN = 3
@@ -22,6 +24,22 @@ class StateLostError(RefusedError):
 
 class ForeignRecordError(StateLostError):
     """Something in a changelog wasn't written by a worker."""
+
+
+@contextmanager
+def trusted(where: str) -> Iterator[None]:
+    """Panes are taken in inside; what they raise because they aren't a worker's, or are one's with
+    other definitions, is raised as RefusedError and says where that was.
+    """
+    try:
+        yield
+    except DefinitionsChanged as error:
+        raise RefusedError(str(error)) from error
+    except (ValueError, TypeError) as error:
+        raise RefusedError(
+            f"{where}: it isn't what a worker writes ({error!r}), so no value can be trusted. A "
+            "worker that starts says what can be made anew (docs/how-to/damage.md)."
+        ) from error
 
 
 async def remedy(

@@ -16,14 +16,16 @@ from typing import Any
 from aiokafka import TopicPartition
 from aiokafka.errors import KafkaError
 
-from kpi_windows.codec import FORMAT, Checkpoint, unpack_checkpoint
+from kpi_windows.codec import Checkpoint, unpack_checkpoint
+from kpi_windows.compatibility import refuse_changed
 from kpi_windows.engine import FORWARDED
 from kpi_windows.view import View
 from streams.changelog import Committed, follow, reader
+from streams.damage import trusted
 from streams.reach import hidden, refusal
 from streams.settings import Settings
 from streams.stuck import Thing
-from streams.topics import Names, RefusedError, no_answer, partitions_of
+from streams.topics import Names, no_answer, partitions_of
 
 log = logging.getLogger(__name__)
 
@@ -205,28 +207,16 @@ class Follower:
                 whole.catch_up(cut.partition)
 
     def _take(self, cut: Committed) -> None:
-        """Raises RefusedError for what can't be a worker's."""
-        try:
-            self._refuse(cut.partition, unpack_checkpoint(cut.checkpoint))
-            live = cut.partition in self._whole.caught_up
-            self._whole.take(cut.partition, cut.records, cut.checkpoint, live=live)
-        except (ValueError, TypeError) as error:
-            raise RefusedError(
-                f"{self._topic}-{cut.partition}, the commit that ends at offset {cut.offset}: it "
-                f"isn't what a worker writes ({error!r}), so no value can be trusted. A worker "
-                "that starts says what can be made anew (docs/how-to/damage.md)."
-            ) from error
-
-    def _refuse(self, partition: int, checkpoint: Checkpoint) -> None:
-        """What can't be added to what was read: other bytes, or a changelog that begins again."""
-        if checkpoint.format != FORMAT:
-            raise RefusedError(
-                f"{self._topic}-{partition} has format {checkpoint.format}, this version reads "
-                f"{FORMAT}: run an exporter of the version that the workers have"
-            )
-        before = self._whole.seen.get(partition)
-        if before is not None and checkpoint.sequence < before.checkpoint.sequence:
-            raise _NotYetError(f"{self._topic}-{partition} was made anew: all is read again")
+        """Raises RefusedError for what can't be a worker's, or is one's with other definitions."""
+        whole, partition = self._whole, cut.partition
+        with trusted(cut.where(self._topic)):
+            told = unpack_checkpoint(cut.checkpoint)
+            refuse_changed(told, self._settings.definitions, partition, whole.partitions)
+            before = whole.seen.get(partition)
+            if before is not None and told.sequence < before.checkpoint.sequence:
+                raise _NotYetError(f"{self._topic}-{partition} was made anew: all is read again")
+            live = partition in whole.caught_up
+            whole.take(partition, cut.records, cut.checkpoint, live=live)
 
     async def _empty(self) -> list[int]:
         """Partitions in which nothing was ever committed."""

@@ -7,9 +7,12 @@ from __future__ import annotations
 
 from aiokafka import TopicPartition
 
+from kpi_windows.codec import unpack_checkpoint
+from kpi_windows.compatibility import refuse_format
 from kpi_windows.engine import Record
 from kpi_windows.view import View
 from streams.changelog import read_to_end, whole
+from streams.damage import trusted
 from streams.fetches import Batch
 from streams.settings import Settings
 from streams.topics import Names
@@ -18,15 +21,19 @@ from streams.topics import Names
 async def snapshot(settings: Settings) -> View:
     """Every commit of every partition up to now, and no half one.
 
-    Raises what `read_to_end` raises.
+    Of other definitions too: who compares two applications may have changed them.
+    Raises what `read_to_end` raises, and RefusedError for what can't be a worker's.
     """
     view = View(settings.definitions)
+    topic = Names.of(settings).panes
     pending: dict[int, list[Record]] = {p: [] for p in range(settings.partitions)}
 
     def load(batch: Batch) -> None:
         for commit in whole(batch, pending[batch.partition], at_end=False):
-            view.apply(commit.partition, commit.records, commit.checkpoint)
+            with trusted(commit.where(topic)):
+                refuse_format(unpack_checkpoint(commit.checkpoint), commit.partition)
+                view.apply(commit.partition, commit.records, commit.checkpoint)
 
-    tps = [TopicPartition(Names.of(settings).panes, partition) for partition in pending]
-    await read_to_end(settings.bootstrap_servers, settings.kafka_options, tps, load)
+    tps = [TopicPartition(topic, partition) for partition in pending]
+    await read_to_end(settings.bootstrap_servers, settings.kafka_options, tps, load, ours=True)
     return view

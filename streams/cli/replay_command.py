@@ -241,7 +241,14 @@ def _side(settings: Settings, name: str) -> Any:
                 raise Failure(f"{panes} isn't there: is {name!r} the name of an application?")
             return await snapshot(app)
 
-    return side_of(name, asyncio.run(view()), settings.catalogue)
+    found = asyncio.run(view())
+    fingerprint = settings.definitions.fingerprint()
+    if any(each.fingerprint != fingerprint for each in found.checkpoints.values()):
+        report(
+            f"{name} was made under other definitions ([shop]: zone, currency, gaps, targets …) than "
+            "the settings have, so that numbers may rightly differ"
+        )
+    return side_of(name, found, settings.catalogue)
 
 
 def _side_at(settings: Settings, url: str) -> Any:

@@ -16,6 +16,8 @@ from kpi_windows.codec import CHECKPOINT, FORMAT
 from kpi_windows.definitions import Definitions
 from streams.config import load
 from streams.follower import Follower, Whole
+from streams.settings import Settings
+from streams.snapshot import snapshot
 from streams.topics import RefusedError
 from streams.worker import EXIT_REFUSED
 from tests.chaos.harness import Run
@@ -39,16 +41,30 @@ def refused(kept: Kept, definitions: Definitions | None = None) -> str:
     return str(told.value)
 
 
-def followed(kept: Kept) -> None:
-    """What an exporter does that starts now, until it ends."""
-    settings = load(
-        environ={
-            "KPI_BOOTSTRAP_SERVERS": ",".join(kept.settings.bootstrap_servers),
-            "KPI_APP_ID": kept.settings.app_id,
-            "KPI_PARTITIONS": "1",
-        }
-    )
-    asyncio.run(asyncio.wait_for(Follower(settings, Whole(settings)).run(), 60))
+def reading(kept: Kept, **changed: str) -> Settings:
+    """Of who reads the panes."""
+    told = {
+        "bootstrap_servers": ",".join(kept.settings.bootstrap_servers),
+        "app_id": kept.settings.app_id,
+        "partitions": "1",
+        **changed,
+    }
+    return load(environ={f"KPI_{name.upper()}": value for name, value in told.items()})
+
+
+def followed(kept: Kept, **changed: str) -> str:
+    """What an exporter says that starts now."""
+    settings = reading(kept, **changed)
+    with pytest.raises(RefusedError) as told:
+        asyncio.run(asyncio.wait_for(Follower(settings, Whole(settings)).run(), 60))
+    return str(told.value)
+
+
+def compared(kept: Kept) -> str:
+    """What who compares two applications is told."""
+    with pytest.raises(RefusedError) as told:
+        asyncio.run(snapshot(reading(kept)))
+    return str(told.value)
 
 
 def test_what_nobody_damaged_comes_back(kept: Kept) -> None:
@@ -142,8 +158,10 @@ def test_what_no_worker_wrote_is_refused_by_its_offset(
     offset = kept.newest(topic)[0]
     asyncio.run(kept.produce(topic, [record]))
     said = refused(kept)
-    found = re.search(rf"{topic}-0, offset (\d+): somebody else than a worker has written", said)
+    words = rf"{topic}-0, offset (\d+): somebody else than a worker has written"
+    found = re.search(words, said)
     assert found and int(found[1]) > offset
+    assert table == "state" or re.search(words, compared(kept))
     assert "kpi replay" in said
 
 
@@ -194,11 +212,10 @@ def test_an_exporter_refuses_them_too(
     *_, (cut, _) = cuts()
     records = [poison(key, value), (CHECKPOINT, cut.checkpoint)]
     asyncio.run(kept.produce(topic, records, f"{kept.settings.app_id}-other"))
-    with pytest.raises(RefusedError) as told:
-        followed(kept)
-    said = str(told.value)
+    said = followed(kept)
     found = re.search(rf"{topic}-0, the commit that ends at offset (\d+): it isn't what", said)
     assert found and int(found[1]) > offset
+    assert compared(kept) == said
 
 
 def test_a_journey_too_many_is_found_by_the_counts(kept: Kept) -> None:
@@ -262,13 +279,25 @@ def test_more_partitions_than_the_state_was_made_with_are_refused(kept: Kept) ->
 def test_a_downgrade_is_refused_by_the_format_whatever_else_a_newer_version_writes(
     kept: Kept,
 ) -> None:
-    """By a worker that restores, and by an exporter that meets it."""
+    """By a worker that restores, and by an exporter or a comparison that meets it."""
     newer = msgspec.msgpack.encode({"format": FORMAT + 1, "counts": "elsewhere"})
     asyncio.run(kept.write())
     for topic in (kept.names.state, kept.names.panes):
         records = [(b"~of another kind", b"\xc1"), (CHECKPOINT, newer)]
         asyncio.run(kept.produce(topic, records, f"{kept.settings.app_id}-newer"))
     assert f"has format {FORMAT + 1}, this version writes {FORMAT}" in refused(kept)
-    app_id = kept.settings.app_id
-    with pytest.raises(RefusedError, match=f"{app_id}-panes-0 has format {FORMAT + 1}"):
-        followed(kept)
+    assert f"has format {FORMAT + 1}, this version writes {FORMAT}" in followed(kept)
+    assert compared(kept) == followed(kept)
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [{"shop_zone": "Asia/Kolkata"}, {"shop_currency": "USD"}, {"shop_visit_gap": "1m"}],
+    ids=lambda changed: next(iter(changed)),
+)
+def test_an_exporter_never_reads_values_under_other_definitions(
+    kept: Kept, changed: dict[str, str]
+) -> None:
+    """Old days in a new zone, or euros that are called dollars."""
+    asyncio.run(kept.write())
+    assert "was made under other definitions" in followed(kept, **changed)

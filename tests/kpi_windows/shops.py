@@ -30,6 +30,7 @@ class Partition:
 
     def __init__(self, definitions: Definitions) -> None:
         self.panes = Panes(definitions, Grid(definitions.zone))
+        self.fingerprint = definitions.fingerprint()
         self.deltas = Deltas()
         self.counts: dict[str, dict[str, int]] = {}
         self.since_ms: dict[str, int] = {}
@@ -45,7 +46,10 @@ class Partition:
 
     def cut(self, watermark_ms: int) -> tuple[list[Change], bytes]:
         checkpoint = Checkpoint(
-            watermark_ms=watermark_ms, counts=self.counts, since_ms=self.since_ms
+            fingerprint=self.fingerprint,
+            watermark_ms=watermark_ms,
+            counts=self.counts,
+            since_ms=self.since_ms,
         )
         return self.panes.cut(self.deltas, watermark_ms), pack_checkpoint(checkpoint)
 

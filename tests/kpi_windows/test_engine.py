@@ -16,10 +16,11 @@ import msgspec
 import pytest
 
 from kpi_windows.catalogue import CATALOGUE
-from kpi_windows.codec import CHECKPOINT, FORMAT, pack_checkpoint, unpack_checkpoint
+from kpi_windows.codec import CHECKPOINT, FORMAT, Checkpoint, pack_checkpoint, unpack_checkpoint
 from kpi_windows.compatibility import DefinitionsChanged, StateDamagedError
 from kpi_windows.definitions import HOUR_MS, MINUTE_MS, Definitions, Rate
 from kpi_windows.engine import FORWARDED, OUTCOMES, Cut, Record, Shard
+from kpi_windows.events import LATEST_MS
 from kpi_windows.keys import partition_of
 from kpi_windows.routes import PLURALS
 from kpi_windows.view import View
@@ -545,6 +546,13 @@ def test_a_checkpoint_of_a_later_format_is_refused_even_when_it_has_other_fields
     later = msgspec.msgpack.encode({"format": FORMAT + 1, "positions": "elsewhere"})
     with pytest.raises(DefinitionsChanged, match=f"has format {FORMAT + 1}"):
         Talk().shard.load("state", CHECKPOINT, later)
+
+
+@pytest.mark.parametrize("at_ms", [-1, LATEST_MS + 1, 1 << 62])
+def test_a_checkpoint_tells_no_time_that_an_event_can_not_have(at_ms: int) -> None:
+    """Else who reads it would ask for the days of the year 146 million."""
+    with pytest.raises(ValueError, match="watermark_ms"):
+        unpack_checkpoint(pack_checkpoint(Checkpoint(watermark_ms=at_ms)))
 
 
 def test_state_made_with_another_number_of_partitions_is_refused() -> None:

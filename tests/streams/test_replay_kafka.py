@@ -111,10 +111,10 @@ class Shop(Product):
         run.settings = replace(run.settings, partitions=PARTITIONS, topics=self.topics)
         return run
 
-    def replay(self, *args: str, code: int = 0) -> Result:
+    def replay(self, *args: str, code: int = 0, env: dict[str, str] | None = None) -> Result:
         """A command that starts no worker, in this process."""
         config = ["--config", str(self.folder / "shop.toml")]
-        told = CliRunner().invoke(main, ["replay", *args, *config])
+        told = CliRunner().invoke(main, ["replay", *args, *config], env=env)
         assert told.exit_code == code, told.output
         return told
 
@@ -197,6 +197,12 @@ def test_a_replay_is_equal_to_the_first_run_whatever_interrupts_it(shop: Shop) -
         "all are equal"
         in shop.replay("--app-id", name, "--compare", shop.url, "--days", "1").stdout
     )
+    against = ("--app-id", name, "--compare", shop.app_id, "--days", "1")
+    for told, times in (
+        (shop.replay(*against), 0),
+        (shop.replay(*against, env={"KPI_SHOP_CURRENCY": "USD"}), 2),
+    ):
+        assert told.output.count("was made under other definitions") == times
     assert "done before" in shop.replay("--app-id", name).stdout
 
 
