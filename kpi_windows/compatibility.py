@@ -29,12 +29,18 @@ def refuse_format(checkpoint: Checkpoint, partition: int) -> None:
         )
 
 
+def are_others(checkpoints: Iterable[Checkpoint], definitions: Definitions) -> bool:
+    """Whether any was made under other definitions than these."""
+    fingerprint = definitions.fingerprint()
+    return any(each.fingerprint != fingerprint for each in checkpoints)
+
+
 def refuse_changed(
     checkpoint: Checkpoint, definitions: Definitions, partition: int, partitions: int
 ) -> None:
     """Raises DefinitionsChanged when the state means something else than it would today."""
     refuse_format(checkpoint, partition)
-    if checkpoint.fingerprint != definitions.fingerprint():
+    if are_others([checkpoint], definitions):
         raise DefinitionsChanged(
             f"the state of partition {partition} was made under other definitions (zone, "
             "currency, gaps, targets …): restore those, or start a new app id and replay"

@@ -9,6 +9,7 @@ from collections.abc import Hashable, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from kpi_windows.codec import Checkpoint, unpack_checkpoint
+from kpi_windows.compatibility import refuse_format
 from kpi_windows.definitions import HOUR_MS, MINUTE_MS, Definitions
 from kpi_windows.facts import Fact
 from kpi_windows.facts.fact import OWN
@@ -79,9 +80,11 @@ class View:
     ) -> None:
         """Takes in one committed cut of a partition, all of its records.
 
-        Raises ValueError or TypeError for what isn't a worker's; `forget` the partition then.
+        Raises DefinitionsChanged for another format, ValueError or TypeError for what isn't a
+        worker's; `forget` the partition then.
         """
         told = unpack_checkpoint(checkpoint)
+        refuse_format(told, partition)
         self.panes.apply(partition, panes)
         self.checkpoints[partition] = told
         self._moved()

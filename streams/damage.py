@@ -34,7 +34,7 @@ def trusted(where: str) -> Iterator[None]:
     try:
         yield
     except DefinitionsChanged as error:
-        raise RefusedError(str(error)) from error
+        raise RefusedError(f"{where}: {error}") from error
     except (ValueError, TypeError) as error:
         raise RefusedError(
             f"{where}: it isn't what a worker writes ({error!r}), so no value can be trusted. A "

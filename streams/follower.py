@@ -98,8 +98,8 @@ class Whole:
 
     def take(self, partition: int, panes: Sequence[Change], packed: bytes, *, live: bool) -> None:
         """Applies one committed cut; `live` when it was just committed, not read up later."""
-        checkpoint = unpack_checkpoint(packed)
         self.view.apply(partition, panes, packed)
+        checkpoint = self.view.checkpoints[partition]
         now_ms = self.now_ms()
         before = self.seen.get(partition)
         if live and before is not None:

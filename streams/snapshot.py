@@ -7,8 +7,6 @@ from __future__ import annotations
 
 from aiokafka import TopicPartition
 
-from kpi_windows.codec import unpack_checkpoint
-from kpi_windows.compatibility import refuse_format
 from kpi_windows.engine import Record
 from kpi_windows.view import View
 from streams.changelog import read_to_end, whole
@@ -31,7 +29,6 @@ async def snapshot(settings: Settings) -> View:
     def load(batch: Batch) -> None:
         for commit in whole(batch, pending[batch.partition], at_end=False):
             with trusted(commit.where(topic)):
-                refuse_format(unpack_checkpoint(commit.checkpoint), commit.partition)
                 view.apply(commit.partition, commit.records, commit.checkpoint)
 
     tps = [TopicPartition(topic, partition) for partition in pending]

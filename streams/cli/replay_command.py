@@ -228,6 +228,7 @@ def _number(told: Any) -> str:
 
 
 def _side(settings: Settings, name: str) -> Any:
+    from kpi_windows.compatibility import are_others
     from streams.replay.compare import side_of
     from streams.replay.plan import as_app
     from streams.snapshot import snapshot
@@ -242,8 +243,7 @@ def _side(settings: Settings, name: str) -> Any:
             return await snapshot(app)
 
     found = asyncio.run(view())
-    fingerprint = settings.definitions.fingerprint()
-    if any(each.fingerprint != fingerprint for each in found.checkpoints.values()):
+    if are_others(found.checkpoints.values(), settings.definitions):
         report(
             f"{name} was made under other definitions ([shop]: zone, currency, gaps, targets …) than "
             "the settings have, so that numbers may rightly differ"

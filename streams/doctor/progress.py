@@ -9,6 +9,7 @@ from typing import Any
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from kpi_windows.codec import Checkpoint
+from kpi_windows.compatibility import are_others
 from streams.changelog import OpenEndError, TruncatedError
 from streams.checkpoints import last_checkpoints
 from streams.doctor.findings import BAD, CONNECTION, NOTE, Finding, ok
@@ -52,8 +53,7 @@ async def progress(settings: Settings) -> AsyncIterator[Finding]:
         yield finding
     for finding in _clocks(settings, last, written_ms):
         yield finding
-    fingerprint = settings.definitions.fingerprint()
-    if any(checkpoint.fingerprint != fingerprint for checkpoint in last.values()):
+    if are_others(last.values(), settings.definitions):
         yield Finding(
             BAD,
             "the state was made under other definitions ([shop]: zone, currency, gaps, targets …)",
